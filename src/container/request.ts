@@ -1,0 +1,73 @@
+import type { NetworkRequest } from "../core/network-request.ts";
+import type { OciResources, OciRlimit } from "../core/oci.ts";
+
+/** A mount the user asked for with -v, --mount or --tmpfs. */
+export type MountRequest =
+  | {
+      readonly kind: "bind";
+      /** Absolute host path; made when missing only if `create`. */
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly create: boolean;
+      readonly propagation?: "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave" | undefined;
+    }
+  | {
+      readonly kind: "volume";
+      /** Named volume below the root; made when missing. */
+      readonly name: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+    }
+  | {
+      readonly kind: "tmpfs";
+      readonly target: string;
+      /** tmpfs mount options: `size=64m,mode=1777`. */
+      readonly options: readonly string[];
+    };
+
+/** Where the root filesystem comes from. */
+export type RootRequest =
+  | { readonly kind: "image"; readonly reference: string; readonly pull: "never" | "missing" | "always" }
+  | { readonly kind: "directory"; readonly path: string };
+
+/** Everything a user can ask of one container, as the command line, a config file or an API body say it. */
+export interface RunRequest {
+  readonly root: RootRequest;
+  /** Command and arguments; empty: the image's own. */
+  readonly args: readonly string[];
+  /** Replaces the image's entrypoint; [] removes it; undefined keeps it. */
+  readonly entrypoint?: readonly string[] | undefined;
+  readonly env: readonly string[];
+  readonly cwd?: string | undefined;
+  /** `user`, `uid`, `user:group`, `uid:gid`; names are looked up in the image. */
+  readonly user?: string | undefined;
+  readonly groups: readonly string[];
+  readonly name?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly interactive: boolean;
+  readonly terminal: boolean;
+  /** Keep record and writable layer after the container has ended. */
+  readonly keep: boolean;
+  readonly init: boolean;
+  readonly readOnlyRoot: boolean;
+  readonly mounts: readonly MountRequest[];
+  readonly network: NetworkRequest;
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  /** `name:address` pairs for /etc/hosts. */
+  readonly extraHosts: readonly string[];
+  readonly resources: OciResources;
+  readonly rlimits: readonly OciRlimit[];
+  readonly sysctl: Readonly<Record<string, string>>;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly privileged: boolean;
+  /** `no-new-privileges[=false]`, `seccomp=FILE|unconfined`. */
+  readonly securityOptions: readonly string[];
+  readonly cidFile?: string | undefined;
+  readonly oomScoreAdj?: number | undefined;
+  readonly umask?: number | undefined;
+}

@@ -1,0 +1,33 @@
+import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { hasErrno } from "./errors.ts";
+
+let serial = 0;
+
+/**
+ * Replaces `path` by rename(2), so that a reader sees the old content or the new one, never a part. Mode 0600 unless
+ * given. State below /run needs no fsync: it does not outlive the boot.
+ */
+export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o600): void {
+  const temporary = `${path}.${process.pid}.${++serial}.tmp`;
+  const fd = openSync(temporary, "wx", mode);
+  try {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  } catch (error) {
+    closeSync(fd);
+    unlinkSync(temporary);
+    throw error;
+  }
+  closeSync(fd);
+  renameSync(temporary, path);
+}
+
+/** The text of `path`, or undefined when there is no such file. */
+export function readTextIfAny(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,20 @@
+/** How a container is connected: what the OCI document does not say. */
+export type NetworkRequest =
+  | { readonly kind: "none" }
+  | { readonly kind: "host" }
+  /** Share the network namespace of another container, by id. */
+  | { readonly kind: "container"; readonly container: string }
+  | { readonly kind: "bridge"; readonly attachments: readonly Attachment[] };
+
+/** One interface of a container on one network. */
+export interface Attachment {
+  /** Name of the network: `bridge` is the default one. */
+  readonly network: string;
+  /** Fixed IPv4 address; else the next free one. */
+  readonly address?: string | undefined;
+  /** Fixed MAC as `02:42:..`; else made from the address. */
+  readonly mac?: string | undefined;
+  /** Name inside the container: `eth0`, `eth1`... */
+  readonly ifname: string;
+  readonly aliases?: readonly string[] | undefined;
+}

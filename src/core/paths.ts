@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { UsageError } from "./errors.ts";
+
+/** Where one instance of mdocker keeps its things, and how it names what it puts into the kernel. */
+export interface Instance {
+  /** Persistent data: images, layers, container directories. Default /var/lib/mdocker. */
+  readonly root: string;
+  /** Runtime state of this boot: records, leases, sockets. Default /run/mdocker. */
+  readonly state: string;
+  /** Prefix of links, chains and cgroups: `mdocker` (bridge mdocker0, veths mdv...). At most 8 of [a-z0-9]. */
+  readonly prefix: string;
+}
+
+/** What the command line may say about the instance. */
+export interface InstanceOptions {
+  readonly root?: string | undefined;
+  readonly state?: string | undefined;
+  readonly prefix?: string | undefined;
+}
+
+/**
+ * The instance named by flags, else by MDOCKER_ROOT, MDOCKER_STATE, MDOCKER_PREFIX, else the host's default.
+ * With a root of its own and no state named, the state lives below the root, so that two instances never meet.
+ * @throws UsageError for a relative path or a prefix that cannot begin an interface name.
+ */
+export function findInstance(options: InstanceOptions, env: NodeJS.ProcessEnv): Instance {
+  const ownRoot = options.root ?? env["MDOCKER_ROOT"];
+  const root = ownRoot ?? "/var/lib/mdocker";
+  const state =
+    options.state ?? env["MDOCKER_STATE"] ?? (ownRoot === undefined ? "/run/mdocker" : join(root, "run"));
+  const prefix = options.prefix ?? env["MDOCKER_PREFIX"] ?? "mdocker";
+  for (const [name, path] of [
+    ["--root", root],
+    ["--state", state],
+  ] as const) {
+    if (!path.startsWith("/")) throw new UsageError(`${name}: ${path}: expected an absolute path`);
+  }
+  if (!/^[a-z][a-z0-9]{0,7}$/.test(prefix)) {
+    throw new UsageError(`prefix: ${prefix}: expected 1 to 8 of a-z and 0-9, beginning with a letter`);
+  }
+  return { root, state, prefix };
+}
+
+/** Prefix of host-side veth names: `mdv` for the default instance, else its own prefix cut to 4 letters and `v`. */
+export function vethPrefix(instance: Instance): string {
+  return instance.prefix === "mdocker" ? "mdv" : `${instance.prefix.slice(0, 4)}v`;
+}
