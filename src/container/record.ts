@@ -1,0 +1,57 @@
+import type { NetworkRequest } from "../core/network-request.ts";
+import type { OciResources } from "../core/oci.ts";
+
+/** What a container is doing; see `canGo` for which state may follow which. */
+export type ContainerState = "creating" | "created" | "running" | "paused" | "exited" | "dead";
+
+/** An interface that a container got on a network. */
+export interface EndpointRecord {
+  readonly network: string;
+  readonly ifname: string;
+  readonly hostName: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway?: string | undefined;
+  readonly mac: string;
+}
+
+/** How a container ended. */
+export interface ExitRecord {
+  /** The exit code as a shell would show it: 128+n after signal n. */
+  readonly code: number;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly oomKilled: boolean;
+  readonly error?: string | undefined;
+}
+
+/** What mdocker knows of one container: `record.json` in its directory below the root. */
+export interface ContainerRecord {
+  readonly version: 1;
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly name: string;
+  /** Reference as the user named it, or the directory of --rootfs. */
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly created: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: ContainerState;
+  /** Foreground containers belong to the mdocker process that runs them. */
+  readonly foreground: boolean;
+  readonly keep: boolean;
+  /** Boot during which the pids below mean something. */
+  readonly bootId: string;
+  /** The mdocker process that makes or runs it. */
+  readonly owner?: { readonly pid: number; readonly startTime: string } | undefined;
+  readonly monitor?: { readonly pid: number; readonly startTime: string } | undefined;
+  /** The container's pid 1, as the host numbers it. */
+  readonly init?: { readonly pid: number; readonly startTime: string } | undefined;
+  readonly started?: string | undefined;
+  readonly exit?: ExitRecord | undefined;
+  /** Path below each cgroup hierarchy. */
+  readonly cgroup?: string | undefined;
+  readonly network: NetworkRequest;
+  readonly endpoints: readonly EndpointRecord[];
+  readonly resources: OciResources;
+}
