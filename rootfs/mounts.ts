@@ -1,0 +1,139 @@
+import { dirname } from "node:path";
+import type { OciMount } from "../src/core/oci.ts";
+import { refuseValue } from "../src/program/calls/check.ts";
+import { close, mkdir, open } from "../src/program/calls/file.ts";
+import { mount } from "../src/program/calls/mount.ts";
+import { attachTree, cloneTree, makeTreeReadOnly, openTarget } from "../src/program/calls/tree.ts";
+import { cell } from "../src/program/data.ts";
+import { mountFlags, openFlags } from "../src/program/flags.ts";
+import type { ProgramBuilder, Step, StepRef } from "../src/program/step.ts";
+import { parseMountOptions } from "./mount-options.ts";
+
+const PROC_SUPER_MAGIC = 0x9fa0n;
+const STATFS_SIZE = 120;
+
+/** `a/b/c` gives `/a`, `/a/b`, `/a/b/c`. */
+function ancestors(path: string): string[] {
+  const parts = path.split("/").filter((part) => part !== "");
+  return parts.map((_, i) => `/${parts.slice(0, i + 1).join("/")}`);
+}
+
+/** Makes `path` and what is above it, inside the container's root. The root has been pivoted: nothing leads out of it. */
+export function makeDirectories(path: string, reason: string): Step[] {
+  return ancestors(path).map((directory) => mkdir(directory, 0o755, reason));
+}
+
+/** Makes an empty file to mount onto, with the directories above it; what exists stays as it is. */
+function makeFile(builder: ProgramBuilder, path: string): void {
+  builder.addAll("child", makeDirectories(dirname(path), "a mount needs a place to be mounted on"));
+  // A directory or a read-only filesystem that already has the name is as good: the mount will tell.
+  const common = {
+    reason: "a mount needs a place to be mounted on",
+    tolerate: ["EISDIR", "EROFS", "ELOOP"],
+    skip: 1,
+  };
+  const fd = builder.add(
+    "child",
+    open(path, openFlags.O_WRONLY | openFlags.O_CREAT | openFlags.O_NOCTTY, common, 0o644),
+  );
+  builder.add("child", close(fd, "only its name is needed"));
+}
+
+/**
+ * Opens the target of a mount and refuses what a hostile image could put there: the descriptor pins the place, and a
+ * target inside procfs would take the masks off (CVE-2019-16884, CVE-2021-30465).
+ */
+function openChecked(builder: ProgramBuilder, path: string, label: string): StepRef {
+  const target = builder.add("child", openTarget(path, label));
+  const filesystem = cell(STATFS_SIZE, "statfs of the target");
+  builder.add("child", {
+    kind: "syscall",
+    call: "fstatfs",
+    args: [target, filesystem],
+    text: "fstatfs(target, &filesystem)",
+    reason: "which filesystem is the target on",
+    label,
+  });
+  builder.add(
+    "child",
+    refuseValue({
+      data: filesystem,
+      width: 8,
+      value: PROC_SUPER_MAGIC,
+      errno: "EPERM",
+      text: "filesystem.f_type != PROC_SUPER_MAGIC",
+      reason: "nothing is mounted over a part of /proc",
+      label,
+    }),
+  );
+  return target;
+}
+
+/** A bind mount whose source the host side has opened already (see `openSources`). */
+export interface OpenedSource {
+  readonly tree: StepRef;
+  readonly directory: boolean;
+}
+
+/** Opens the sources of all bind mounts, while the host's tree is still in sight. `isDirectory` is asked on the host. */
+export function openSources(
+  builder: ProgramBuilder,
+  mounts: readonly OciMount[],
+  isDirectory: (path: string) => boolean,
+): ReadonlyMap<OciMount, OpenedSource> {
+  const opened = new Map<OciMount, OpenedSource>();
+  for (const item of mounts) {
+    if (item.type !== "bind" || item.source === undefined) continue;
+    const label = `bind ${item.source} on ${item.destination}`;
+    const { flags } = parseMountOptions(item.options ?? []);
+    const recursive = (flags & mountFlags.MS_REC) !== 0;
+    const tree = builder.add(
+      "child",
+      cloneTree(item.source, recursive, label, `a copy of the mount, to appear at ${item.destination}`),
+    );
+    if ((flags & mountFlags.MS_RDONLY) !== 0) builder.add("child", makeTreeReadOnly(tree, recursive, label));
+    opened.set(item, { tree, directory: isDirectory(item.source) });
+  }
+  return opened;
+}
+
+/** Attaches an opened source at its destination inside the container's root. */
+export function bindMount(builder: ProgramBuilder, item: OciMount, { tree, directory }: OpenedSource): void {
+  const label = `bind ${item.source} on ${item.destination}`;
+  if (directory)
+    builder.addAll("child", makeDirectories(item.destination, "a mount needs a place to be mounted on"));
+  else makeFile(builder, item.destination);
+  const target = openChecked(builder, item.destination, label);
+  builder.add("child", attachTree(tree, target, item.destination, label));
+  builder.add("child", close(target, "the mount holds it now"));
+  builder.add("child", close(tree, "attached"));
+  const { propagation } = parseMountOptions(item.options ?? []);
+  // A detached copy is born private, recursively: only another wish needs a call.
+  if (propagation !== undefined && (propagation & mountFlags.MS_PRIVATE) === 0) {
+    const reason = "mount events travel as asked";
+    builder.add("child", mount({ source: "", target: item.destination, flags: propagation, reason, label }));
+  }
+}
+
+/** Refuses a root in which `path` is anything but a directory: a symlink there would lead a system mount astray. */
+function expectDirectory(builder: ProgramBuilder, path: string): void {
+  const flags = openFlags.O_PATH | openFlags.O_NOFOLLOW | openFlags.O_DIRECTORY;
+  const reason = "an image may not lead mdocker's own mounts elsewhere: it must be a real directory";
+  const fd = builder.add(
+    "child",
+    open(path, flags, { reason, label: `${path} of the image must be a directory` }),
+  );
+  builder.add("child", close(fd, "looked at"));
+}
+
+/** Mounts a filesystem of the kernel (proc, sysfs, tmpfs, devpts, mqueue) at its place inside the container's root. */
+export function systemMount(builder: ProgramBuilder, item: OciMount, reason: string): void {
+  const { flags, data } = parseMountOptions(item.options ?? []);
+  builder.addAll("child", makeDirectories(item.destination, "a mount needs a place to be mounted on"));
+  if (item.destination.lastIndexOf("/") === 0) expectDirectory(builder, item.destination);
+  const type = item.type ?? "none";
+  builder.add(
+    "child",
+    mount({ source: item.source ?? type, target: item.destination, type, flags, options: data, reason }),
+  );
+}

@@ -1,0 +1,109 @@
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { SetupError } from "../core/errors.ts";
+import { builtFile } from "../core/home.ts";
+import { encodeProgram } from "../program/encode.ts";
+import { layout } from "../program/layout.ts";
+import { failedStep, type Message } from "../program/message.ts";
+import type { Program } from "../program/step.ts";
+import { sealedMemfd } from "../sys/memfd.ts";
+import { identify, type ProcessIdentity } from "../sys/process.ts";
+import { socketPair } from "../sys/socket.ts";
+import { reap, spawnProcess } from "../sys/spawn.ts";
+import { inherited } from "./program.ts";
+import { Stream } from "./streams.ts";
+
+/** A container whose first process exists and waits for our word. */
+export interface Launched {
+  readonly monitor: ProcessIdentity;
+  readonly child: ProcessIdentity;
+  readonly control: Stream;
+  readonly sync: Stream;
+}
+
+/** Descriptors to hand to the launcher besides the streams. */
+export interface LaunchFiles {
+  /** Directory for the exit record. */
+  readonly runDirectory: string;
+  /** Directory of the cgroup the child is born in (v2). */
+  readonly cgroupDirectory?: string | undefined;
+  readonly stdio: readonly [number, number, number];
+}
+
+/** A step failed before the command ran: names the step, the errno and the process that stood there. */
+export class LaunchError extends SetupError {
+  readonly failure: Extract<Message, { kind: "failed" }>;
+  constructor(program: Program, failure: Extract<Message, { kind: "failed" }>) {
+    const step = failedStep(program, failure);
+    super(
+      `${step?.label ?? `step ${failure.step} of ${failure.part}`}: ${failure.errno}${step === undefined ? "" : ` (${step.text})`}`,
+    );
+    this.failure = failure;
+  }
+}
+
+let initBytes: Buffer | undefined;
+
+/** A sealed memfd with the init binary: the container can neither see a path of it nor change a byte (CVE-2019-5736). */
+function openInit(): number {
+  try {
+    initBytes ??= readFileSync(builtFile(`init-${process.arch}`));
+  } catch (cause) {
+    throw new SetupError(`${builtFile(`init-${process.arch}`)} is missing: run make build`, { cause });
+  }
+  return sealedMemfd("mdocker-init", initBytes, true);
+}
+
+/**
+ * Starts the launcher with `program` and waits until it has cloned the container's first process.
+ * @throws LaunchError when one of its own steps failed.
+ */
+export function launch(program: Program, files: LaunchFiles): Launched {
+  const opened: number[] = [];
+  const keep = (fd: number): number => {
+    opened.push(fd);
+    return fd;
+  };
+  try {
+    const init = keep(openInit());
+    const code = keep(sealedMemfd("mdocker-program", encodeProgram(program), false));
+    const [controlOurs, controlTheirs] = socketPair();
+    keep(controlTheirs);
+    const control = new Stream(controlOurs);
+    const [syncOurs, syncTheirs] = socketPair();
+    keep(syncTheirs);
+    const sync = new Stream(syncOurs);
+    const fds = new Map<number, number>([
+      [0, files.stdio[0]],
+      [1, files.stdio[1]],
+      [2, files.stdio[2]],
+      [layout.programFd, code],
+      [inherited.control, controlTheirs],
+      [inherited.sync, syncTheirs],
+      [inherited.record, keep(openSync(files.runDirectory, "r"))],
+    ]);
+    if (files.cgroupDirectory !== undefined)
+      fds.set(inherited.cgroup, keep(openSync(files.cgroupDirectory, "r")));
+    const pid = spawnProcess({ path: `/proc/self/fd/${init}`, argv: ["mdocker-init"], fds });
+    const monitor = identify(pid) ?? { pid, startTime: "0" };
+    for (const fd of opened.splice(0)) closeSync(fd);
+    const message = control.receive();
+    if (message?.kind !== "cloned") {
+      control.close();
+      sync.close();
+      reap(pid, false);
+      if (message?.kind === "failed") throw new LaunchError(program, message);
+      throw new SetupError("the launcher ended before it had cloned the container");
+    }
+    const child = identify(message.pid) ?? { pid: message.pid, startTime: "0" };
+    return { monitor, child, control, sync };
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+/** Gives up a launched container that has not been told to go: it ends, and its monitor after it. Waits for both. */
+export function abandon(launched: Launched): void {
+  launched.sync.close();
+  launched.control.close();
+  reap(launched.monitor.pid, false);
+}

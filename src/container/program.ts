@@ -1,0 +1,313 @@
+import { populateDev } from "../../rootfs/devices.ts";
+import { maskPath, protectPath, writeSysctl } from "../../rootfs/masks.ts";
+import { bindMount, makeDirectories, openSources, systemMount } from "../../rootfs/mounts.ts";
+import { enterRoot, freezeRoot, isolateMounts, mountOverlay } from "../../rootfs/pivot.ts";
+import { UsageError } from "../core/errors.ts";
+import type { OciMount, OciNamespaceType, OciSpec } from "../core/oci.ts";
+import { expectValue } from "../program/calls/check.ts";
+import { chdir, close, duplicate, open, write } from "../program/calls/file.ts";
+import { setHostname, setSeccompFilter, setUmask } from "../program/calls/identity.ts";
+import {
+  clone,
+  closeFrom,
+  exec,
+  joinNamespace,
+  prctl,
+  setName,
+  setSession,
+  setSignalMask,
+  unshareNamespaces,
+} from "../program/calls/process.ts";
+import { openTerminal, takeTerminal } from "../program/calls/terminal.ts";
+import { cell, text } from "../program/data.ts";
+import { openFlags } from "../program/flags.ts";
+import { type Program, ProgramBuilder } from "../program/step.ts";
+import { cloneFlags } from "../sys/namespaces.ts";
+import { execCandidates } from "./exec-paths.ts";
+import { addPrivileges, confineInit } from "./privileges.ts";
+
+/** Numbers under which the launcher inherits what the parent opened for it; 3 is the program. */
+export const inherited = { control: 4, sync: 5, record: 6, cgroup: 7 } as const;
+
+const PR_SET_DUMPABLE = 4;
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+
+/** What the program needs to know beyond the OCI document. */
+export interface ProgramFacts {
+  readonly spec: OciSpec;
+  readonly init: boolean;
+  readonly interactive: boolean;
+  /** The container ends with the mdocker process that runs it. */
+  readonly foreground: boolean;
+  readonly overlayOptions: string;
+  /** cgroup v1: the cgroup.procs files that the child writes itself into. */
+  readonly cgroupJoin: readonly string[];
+  /** cgroup v2: a directory descriptor is inherited and the child is born in it. */
+  readonly cgroupBirth: boolean;
+  /** What is mounted below /sys/fs/cgroup. */
+  readonly cgroupMounts: readonly OciMount[];
+  /** Files whose content the monitor adds to the exit record. */
+  readonly watch: readonly string[];
+  /** Directories that the monitor removes when nobody else is there to do it. */
+  readonly leftovers: readonly string[];
+  readonly seccomp?: { readonly filter: Uint8Array; readonly name: string } | undefined;
+  /** Sysctls that the kernel may lack: set where it has them. */
+  readonly optionalSysctls: ReadonlySet<string>;
+  readonly isDirectory: (path: string) => boolean;
+}
+
+function newNamespaces(spec: OciSpec): number {
+  let flags = 0;
+  for (const { type, path } of spec.linux.namespaces) {
+    // The cgroup namespace is made by the child itself, once it is in its cgroup: its root is where its maker stands.
+    if (path === undefined && type !== "cgroup") flags |= cloneFlags[type];
+  }
+  return flags;
+}
+
+function addLaunch(builder: ProgramBuilder, facts: ProgramFacts): void {
+  const add = (...steps: Parameters<ProgramBuilder["addAll"]>[1][number][]): void =>
+    builder.addAll("launch", steps);
+  add(
+    setSignalMask(true, "no signal may end the monitor, and pid 1 wants to fetch them"),
+    prctl(
+      PR_SET_DUMPABLE,
+      "PR_SET_DUMPABLE",
+      [0],
+      "nobody may open our memory or binary through /proc (CVE-2019-5736)",
+    ),
+    setName("mdocker-monitor"),
+    chdir("/", "hold no directory of the host busy"),
+    clone({
+      flags: newNamespaces(facts.spec),
+      target: "child",
+      cgroupFd: facts.cgroupBirth ? inherited.cgroup : undefined,
+      reason: "the container's first process, born in its namespaces",
+    }),
+  );
+  for (const fd of [0, 1, 2, 3, inherited.sync, ...(facts.cgroupBirth ? [inherited.cgroup] : [])]) {
+    add(close(fd, "the monitor keeps only its control stream"));
+  }
+}
+
+function joinCgroups(builder: ProgramBuilder, facts: ProgramFacts): void {
+  for (const file of facts.cgroupJoin) {
+    const reason = "limits hold before the first instruction of the command";
+    const fd = builder.add("child", open(file, openFlags.O_WRONLY, { reason, label: `join cgroup ${file}` }));
+    builder.add("child", write(fd, "0", { reason, label: `join cgroup ${file}` }));
+    builder.add("child", close(fd, "joined"));
+  }
+}
+
+function joinOthers(builder: ProgramBuilder, spec: OciSpec): void {
+  const flagOf = (type: OciNamespaceType): number => cloneFlags[type];
+  for (const { type, path } of spec.linux.namespaces) {
+    if (path === undefined) continue;
+    const reason = `share the ${type} namespace of another`;
+    const fd = builder.add("child", open(path, openFlags.O_RDONLY, { reason, label: `open ${path}` }));
+    builder.add("child", joinNamespace(fd, flagOf(type), reason));
+    builder.add("child", close(fd, "joined"));
+  }
+  if (spec.linux.namespaces.some(({ type, path }) => type === "cgroup" && path === undefined)) {
+    builder.add("child", unshareNamespaces(cloneFlags.cgroup, "its own cgroup is the root of what it sees"));
+  }
+}
+
+const mountReasons: Readonly<Record<string, string>> = {
+  "/proc": "the container sees only its own processes",
+  "/dev": "a fresh /dev with the few devices below",
+  "/dev/pts": "terminals of its own",
+  "/sys": "kernel objects of its own network namespace, read-only",
+  "/dev/mqueue": "POSIX message queues of its own ipc namespace",
+  "/dev/shm": "POSIX shared memory",
+};
+
+function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
+  const { spec } = facts;
+  const sources = openSources(builder, spec.mounts, facts.isDirectory);
+  enterRoot(builder, spec.root.path);
+  for (const item of spec.mounts) {
+    const opened = sources.get(item);
+    if (opened !== undefined) {
+      bindMount(builder, item, opened);
+    } else if (item.type === "cgroup") {
+      for (const cgroup of facts.cgroupMounts) systemMount(builder, cgroup, "its own cgroup, read-only");
+    } else {
+      systemMount(builder, item, mountReasons[item.destination] ?? "as --tmpfs asks");
+      if (item.destination === "/dev") builder.addAll("child", populateDev(spec.linux.devices ?? []));
+    }
+  }
+}
+
+function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
+  const { spec } = facts;
+  joinCgroups(builder, facts);
+  builder.addAll("child", [
+    close(inherited.control, "only the monitor speaks on it"),
+    close(inherited.record, "only the monitor writes the exit record"),
+    close(3, "the program is mapped"),
+    prctl(PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", [SIGKILL], "no container without its monitor"),
+    setName("mdocker-init"),
+    setUmask(0, "modes of what is made here are exact"),
+  ]);
+  joinOthers(builder, spec);
+  isolateMounts(builder);
+  mountOverlay(builder, spec.root.path, facts.overlayOptions);
+  addMounts(builder, facts);
+  if (
+    spec.hostname !== undefined &&
+    spec.linux.namespaces.some(({ type, path }) => type === "uts" && path === undefined)
+  ) {
+    builder.add("child", setHostname(spec.hostname));
+  }
+  for (const [name, value] of Object.entries(spec.linux.sysctl ?? {})) {
+    writeSysctl(builder, name, value, facts.optionalSysctls.has(name));
+  }
+  if (spec.process.terminal === true) openTerminal(builder, inherited.sync, spec.process.user.uid);
+  for (const path of spec.linux.maskedPaths ?? []) maskPath(builder, path);
+  for (const path of spec.linux.readonlyPaths ?? []) protectPath(builder, path);
+  builder.addAll("child", makeDirectories(spec.process.cwd, "the working directory of the command"));
+  if (spec.root.readonly === true) freezeRoot(builder);
+  awaitParent(builder);
+}
+
+/** The child is ready; it goes on when the parent has set up the network and says so by one byte. */
+function awaitParent(builder: ProgramBuilder): void {
+  const byte = cell(8, "the parent's word");
+  const reason = "wait until the network is there; if the parent has given up instead, so do we";
+  builder.add("child", {
+    kind: "syscall",
+    call: "read",
+    args: [inherited.sync, byte, 1],
+    text: `read(${inherited.sync}, &word, 1)`,
+    reason,
+    label: "wait for the parent",
+  });
+  builder.add(
+    "child",
+    expectValue({
+      data: byte,
+      width: 1,
+      value: 1n,
+      errno: "ECANCELED",
+      text: "word == 1",
+      reason,
+      label: "wait for the parent",
+    }),
+  );
+}
+
+function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
+  const part = facts.init ? "command" : "child";
+  const { spec } = facts;
+  const { process } = spec;
+  const command = process.args[0];
+  if (command === undefined || command === "")
+    throw new UsageError("no command: the image names none, so give one");
+  if (facts.init) {
+    builder.add(
+      "child",
+      clone({ flags: 0, target: "command", reason: "pid 1 is init; the command is its child" }),
+    );
+    confineInit(builder);
+  }
+  builder.add(part, setSession("a session of its own: no signals from the host's terminal"));
+  if (process.terminal === true) {
+    takeTerminal(builder, part);
+  } else if (!facts.interactive) {
+    const fd = builder.add(
+      part,
+      open("/dev/null", openFlags.O_RDONLY, { reason: "no stdin without -i", label: "open /dev/null" }),
+    );
+    builder.add(part, duplicate(fd, 0, "stdin is empty"));
+  }
+  if (process.oomScoreAdj !== undefined) {
+    const label = "set oom_score_adj";
+    const fd = builder.add(
+      part,
+      open("/proc/self/oom_score_adj", openFlags.O_WRONLY, { reason: "--oom-score-adj", label }),
+    );
+    builder.add(part, write(fd, String(process.oomScoreAdj), { reason: "--oom-score-adj", label }));
+    builder.add(part, close(fd, "written"));
+  }
+  builder.add(
+    part,
+    chdir(process.cwd, "the working directory", `enter the working directory ${process.cwd}`),
+  );
+  expectInside(builder, part);
+  builder.add(part, setUmask(process.user.umask ?? 0o022, "permissions of the files that the command makes"));
+  addPrivileges(builder, part, process, facts.seccomp);
+  builder.add(part, setSignalMask(false, "the command starts with no signal blocked"));
+  builder.add(part, closeFrom(3, true, "no descriptor of the host goes along (CVE-2024-21626)"));
+  // With no_new_privs the filter needs no privilege, so it comes last and lets nothing but execve through.
+  if (facts.seccomp !== undefined && process.noNewPrivileges === true) {
+    builder.add(part, setSeccompFilter(facts.seccomp.filter, facts.seccomp.name));
+  }
+  const candidates = execCandidates(command, process.env);
+  candidates.forEach((path, i) => {
+    const tolerate = i < candidates.length - 1 ? ["ENOENT", "ENOTDIR", "EACCES"] : [];
+    builder.add(part, exec(path, process.args, process.env, tolerate));
+  });
+}
+
+/** A working directory reached through a leaked descriptor shows as `(unreachable)`: it must begin with a slash. */
+function expectInside(builder: ProgramBuilder, part: "child" | "command"): void {
+  const path = cell(4096, "working directory");
+  const reason = "the working directory lies inside the container (CVE-2024-21626)";
+  const label = "check the working directory";
+  builder.add(part, {
+    kind: "syscall",
+    call: "getcwd",
+    args: [path, 4096],
+    text: "getcwd(path, 4096)",
+    reason,
+    label,
+  });
+  builder.add(
+    part,
+    expectValue({
+      data: path,
+      width: 1,
+      value: 0x2fn,
+      errno: "EPERM",
+      text: "path[0] == '/'",
+      reason,
+      label,
+    }),
+  );
+}
+
+const AT_FDCWD = -100;
+const AT_REMOVEDIR = 0x200;
+
+/** What the monitor does when the parent is gone: empty directories that nobody else would remove for now. */
+function addAfter(builder: ProgramBuilder, facts: ProgramFacts): void {
+  for (const path of facts.leftovers) {
+    builder.add("after", {
+      kind: "syscall",
+      call: "unlinkat",
+      args: [AT_FDCWD, text(path), AT_REMOVEDIR],
+      text: `unlinkat(AT_FDCWD, ${JSON.stringify(path)}, AT_REMOVEDIR)`,
+      reason: "only if mdocker itself is gone: leave nothing behind",
+      label: `remove ${path}`,
+    });
+  }
+}
+
+/** The program that makes this container, from the launcher's first call to execve. Pure but for `isDirectory`. */
+export function buildProgram(facts: ProgramFacts): Program {
+  const builder = new ProgramBuilder();
+  addLaunch(builder, facts);
+  addChild(builder, facts);
+  addCommand(builder, facts);
+  addAfter(builder, facts);
+  return builder.build({
+    init: facts.init,
+    hangupKills: facts.foreground,
+    alwaysAfter: !facts.foreground,
+    controlFd: inherited.control,
+    syncFd: inherited.sync,
+    record: { directoryFd: inherited.record, name: "exit", watch: facts.watch },
+  });
+}

@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { parseOom } from "../../cgroup/oom.ts";
+import { readTextIfAny } from "../core/atomic.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { exitCodeOf } from "../program/message.ts";
+import { bootId, isAlive } from "../sys/process.ts";
+import type { ContainerRecord, ExitRecord } from "./record.ts";
+import { containerPaths, listRecords, nameHolder, readRecord } from "./store.ts";
+
+/** The exit record that the monitor wrote, or undefined while there is none. */
+export function readExit(instance: Instance, id: string): ExitRecord | undefined {
+  const text = readTextIfAny(join(containerPaths(instance, id).run, "exit"));
+  const match = text === undefined ? null : /^(\d+) (\d+) (\d+)\n([\s\S]*)$/.exec(text);
+  if (match === null) return undefined;
+  const [, status, seconds, nanoseconds, watched] = match;
+  return {
+    code: exitCodeOf(Number(status)),
+    at: new Date(Number(seconds) * 1000 + Math.floor(Number(nanoseconds) / 1e6)).toISOString(),
+    oomKilled: parseOom(watched ?? "") > 0,
+  };
+}
+
+/** True while some process of the container, or the one that makes it, lives. */
+export function isLive(record: ContainerRecord): boolean {
+  if (record.bootId !== bootId()) return false;
+  return [record.init, record.monitor, record.state === "creating" ? record.owner : undefined].some(
+    (process) => process !== undefined && isAlive(process),
+  );
+}
+
+/** The record as it really is now: what claims to run but has no process has exited. Nothing is written. */
+export function refresh(instance: Instance, record: ContainerRecord): ContainerRecord {
+  if (record.state === "exited" || record.state === "dead" || record.state === "created" || isLive(record))
+    return record;
+  return { ...record, state: "exited", exit: record.exit ?? readExit(instance, record.id) };
+}
+
+/** All containers, newest first, in the state they are really in. */
+export function listContainers(instance: Instance): ContainerRecord[] {
+  return listRecords(instance).map((record) => refresh(instance, record));
+}
+
+/**
+ * The container that `reference` names: a name, an id, or an unambiguous beginning of an id.
+ * @throws UsageError when there is none, or more than one.
+ */
+export function findContainer(instance: Instance, reference: string): ContainerRecord {
+  const named = /^[\w.-]+$/.test(reference) ? nameHolder(instance, reference) : undefined;
+  const found = named === undefined ? undefined : readRecord(instance, named);
+  if (found !== undefined) return refresh(instance, found);
+  const matches = /^[0-9a-f]{1,64}$/.test(reference)
+    ? listRecords(instance).filter(({ id }) => id.startsWith(reference))
+    : [];
+  const [only, second] = matches;
+  if (second !== undefined)
+    throw new UsageError(`container ${reference}: ${matches.length} ids begin so: give more digits`);
+  if (only === undefined) throw new UsageError(`no such container: ${reference}`);
+  return refresh(instance, only);
+}

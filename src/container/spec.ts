@@ -1,0 +1,188 @@
+import type { OciMount, OciNamespace, OciResources, OciSpec } from "../core/oci.ts";
+import type { RunRequest } from "./request.ts";
+
+/** What the translation into an OCI document needs to know besides the request. */
+export interface SpecFacts {
+  readonly id: string;
+  /** The merged root, as the host sees it. */
+  readonly rootPath: string;
+  readonly image: {
+    readonly env: readonly string[];
+    readonly cmd: readonly string[];
+    readonly entrypoint: readonly string[];
+    readonly cwd: string;
+  };
+  readonly user: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly additionalGids: readonly number[];
+    readonly home: string;
+  };
+  /** Directory of hosts, hostname and resolv.conf. */
+  readonly etc: string;
+  readonly cgroupsPath: string;
+  readonly security: Pick<OciSpec["process"], "capabilities" | "noNewPrivileges"> &
+    Pick<OciSpec["linux"], "maskedPaths" | "readonlyPaths" | "devices"> & {
+      readonly deviceRules: OciResources["devices"];
+    };
+  /** Rlimits after clamping. */
+  readonly rlimits: OciSpec["process"]["rlimits"];
+  /** Sysctls of the network namespace that mdocker sets by itself. */
+  readonly networkSysctl: Readonly<Record<string, string>>;
+  /** Host path of each named volume. */
+  readonly volumePath: (name: string) => string;
+  /** Path of the network namespace to join, for `container:` networks. */
+  readonly networkPath?: string | undefined;
+}
+
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** As docker does it: PATH, HOSTNAME, TERM, HOME, then the image's, then the user's; the last of a name counts. */
+function environment(request: RunRequest, facts: SpecFacts, hostname: string): string[] {
+  const variables = new Map<string, string>();
+  const defaults = [
+    defaultPath,
+    `HOSTNAME=${hostname}`,
+    ...(request.terminal ? ["TERM=xterm"] : []),
+    `HOME=${facts.user.home}`,
+  ];
+  for (const entry of [...defaults, ...facts.image.env, ...request.env]) {
+    const equals = entry.indexOf("=");
+    variables.set(entry.slice(0, equals), entry.slice(equals + 1));
+  }
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+/** The command line: entrypoint and arguments; a replaced entrypoint drops the image's own arguments. */
+export function commandLine(request: RunRequest, image: SpecFacts["image"]): string[] {
+  if (request.entrypoint !== undefined) return [...request.entrypoint, ...request.args];
+  return [...image.entrypoint, ...(request.args.length > 0 ? request.args : image.cmd)];
+}
+
+const systemMounts: readonly OciMount[] = [
+  { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+  {
+    destination: "/dev",
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+  },
+  {
+    destination: "/dev/pts",
+    type: "devpts",
+    source: "devpts",
+    options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+  },
+  { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
+  {
+    destination: "/sys/fs/cgroup",
+    type: "cgroup",
+    source: "cgroup",
+    options: ["nosuid", "noexec", "nodev", "relatime", "ro"],
+  },
+  { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+  {
+    destination: "/dev/shm",
+    type: "tmpfs",
+    source: "shm",
+    options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
+  },
+];
+
+function userMounts(request: RunRequest, facts: SpecFacts): OciMount[] {
+  return request.mounts.map((mount): OciMount => {
+    switch (mount.kind) {
+      case "tmpfs": {
+        const options = ["nosuid", "nodev", ...mount.options];
+        return { destination: mount.target, type: "tmpfs", source: "tmpfs", options };
+      }
+      case "bind":
+      case "volume": {
+        const source = mount.kind === "bind" ? mount.source : facts.volumePath(mount.name);
+        const propagation = (mount.kind === "bind" ? mount.propagation : undefined) ?? "rprivate";
+        return {
+          destination: mount.target,
+          type: "bind",
+          source,
+          options: ["rbind", mount.readOnly ? "ro" : "rw", propagation],
+        };
+      }
+      default:
+        return mount satisfies never;
+    }
+  });
+}
+
+function etcMounts(request: RunRequest, facts: SpecFacts): OciMount[] {
+  const files = request.network.kind === "host" ? ["resolv.conf"] : ["resolv.conf", "hostname", "hosts"];
+  return files
+    .filter((file) => !request.mounts.some((mount) => mount.target === `/etc/${file}`))
+    .map((file) => ({
+      destination: `/etc/${file}`,
+      type: "bind",
+      source: `${facts.etc}/${file}`,
+      options: ["rbind", "rw", "rprivate"],
+    }));
+}
+
+function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
+  const list: OciNamespace[] = [
+    { type: "pid" },
+    { type: "ipc" },
+    { type: "uts" },
+    { type: "mount" },
+    { type: "cgroup" },
+  ];
+  if (request.network.kind === "container" && facts.networkPath !== undefined) {
+    list.push({ type: "network", path: facts.networkPath });
+  } else if (request.network.kind !== "host") {
+    list.push({ type: "network" });
+  }
+  return list;
+}
+
+/** The host name: asked for, else the first 12 digits of the id as docker does. */
+export function hostnameOf(request: RunRequest, id: string): string {
+  return request.hostname ?? id.slice(0, 12);
+}
+
+/** Translates a request into the OCI document that everything below works from. Pure. */
+export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
+  const hostname = hostnameOf(request, facts.id);
+  const { security, user } = facts;
+  return {
+    ociVersion: "1.2.0",
+    hostname,
+    root: { path: facts.rootPath, readonly: request.readOnlyRoot },
+    process: {
+      terminal: request.terminal,
+      user: {
+        uid: user.uid,
+        gid: user.gid,
+        additionalGids: user.additionalGids,
+        ...(request.umask === undefined ? {} : { umask: request.umask }),
+      },
+      args: commandLine(request, facts.image),
+      env: environment(request, facts, hostname),
+      cwd: request.cwd ?? (facts.image.cwd === "" ? "/" : facts.image.cwd),
+      ...(security.capabilities === undefined ? {} : { capabilities: security.capabilities }),
+      ...(security.noNewPrivileges === undefined ? {} : { noNewPrivileges: security.noNewPrivileges }),
+      ...(facts.rlimits === undefined ? {} : { rlimits: facts.rlimits }),
+      ...(request.oomScoreAdj === undefined ? {} : { oomScoreAdj: request.oomScoreAdj }),
+    },
+    mounts: [...systemMounts, ...userMounts(request, facts), ...etcMounts(request, facts)],
+    annotations: { ...request.labels },
+    linux: {
+      namespaces: namespaces(request, facts),
+      cgroupsPath: facts.cgroupsPath,
+      resources: {
+        ...request.resources,
+        ...(security.deviceRules === undefined ? {} : { devices: security.deviceRules }),
+      },
+      sysctl: { ...facts.networkSysctl, ...request.sysctl },
+      ...(security.devices === undefined ? {} : { devices: security.devices }),
+      ...(security.maskedPaths === undefined ? {} : { maskedPaths: security.maskedPaths }),
+      ...(security.readonlyPaths === undefined ? {} : { readonlyPaths: security.readonlyPaths }),
+    },
+  };
+}

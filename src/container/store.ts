@@ -1,0 +1,149 @@
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { readTextIfAny, writeFileAtomic } from "../core/atomic.ts";
+import { hasErrno, SetupError, UsageError } from "../core/errors.ts";
+import type { OciSpec } from "../core/oci.ts";
+import type { Instance } from "../core/paths.ts";
+import { namePattern, newName } from "./names.ts";
+import type { ContainerRecord } from "./record.ts";
+
+const idPattern = /^[0-9a-f]{64}$/;
+
+/** Where the parts of one container lie. `id` has been checked: it becomes a path. */
+export interface ContainerPaths {
+  readonly directory: string;
+  readonly record: string;
+  readonly spec: string;
+  /** hosts, hostname and resolv.conf, as bound into the container. */
+  readonly etc: string;
+  /** Runtime directory of this boot: exit record. */
+  readonly run: string;
+}
+
+export function containerPaths(instance: Instance, id: string): ContainerPaths {
+  if (!idPattern.test(id)) throw new UsageError(`container id ${JSON.stringify(id)}: expected 64 hex digits`);
+  const directory = join(instance.root, "containers", id);
+  return {
+    directory,
+    record: join(directory, "record.json"),
+    spec: join(directory, "config.json"),
+    etc: join(directory, "etc"),
+    run: join(instance.state, "containers", id),
+  };
+}
+
+function namePath(instance: Instance, name: string): string {
+  return join(instance.root, "names", name);
+}
+
+/**
+ * Makes the container's directories and takes its name: a symlink named like it, which the kernel lets only one
+ * process make. With `name` undefined a free one is found. Returns the name.
+ * @throws UsageError when the name is taken or not a name.
+ */
+export function reserveContainer(instance: Instance, id: string, name: string | undefined): string {
+  if (name !== undefined && !namePattern.test(name)) {
+    throw new UsageError(
+      `--name: ${JSON.stringify(name)}: expected letters, digits, _ . or -, beginning with a letter or digit`,
+    );
+  }
+  const paths = containerPaths(instance, id);
+  mkdirSync(join(instance.root, "names"), { recursive: true, mode: 0o700 });
+  mkdirSync(join(instance.root, "containers"), { recursive: true, mode: 0o700 });
+  mkdirSync(paths.directory, { mode: 0o700 });
+  mkdirSync(paths.etc, { mode: 0o755 });
+  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const wanted = name ?? newName(attempt);
+    try {
+      symlinkSync(id, namePath(instance, wanted));
+      return wanted;
+    } catch (error) {
+      if (!hasErrno(error, "EEXIST")) throw error;
+      if (name !== undefined) {
+        const holder = nameHolder(instance, wanted);
+        throw new UsageError(
+          `--name: ${wanted} is in use by container ${holder?.slice(0, 12) ?? "?"}: remove it (mdocker rm ${wanted}) or choose another name`,
+        );
+      }
+    }
+  }
+  throw new SetupError("no free container name found in 100 attempts: give one with --name");
+}
+
+/** The id that `name` stands for, or undefined. */
+export function nameHolder(instance: Instance, name: string): string | undefined {
+  try {
+    return readlinkSync(namePath(instance, name));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "EINVAL")) return undefined;
+    throw error;
+  }
+}
+
+/** Frees `name` if it belongs to `id`; anything else is left alone. */
+export function releaseName(instance: Instance, name: string, id: string): void {
+  if (nameHolder(instance, name) !== id) return;
+  try {
+    unlinkSync(namePath(instance, name));
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/** Removes the runtime directory and, last, the container's own: what is interrupted can be found again. */
+export function removeContainerFiles(instance: Instance, id: string): void {
+  const paths = containerPaths(instance, id);
+  rmSync(paths.run, { recursive: true, force: true });
+  rmSync(paths.directory, { recursive: true, force: true });
+}
+
+export function writeRecord(instance: Instance, record: ContainerRecord): void {
+  writeFileAtomic(containerPaths(instance, record.id).record, JSON.stringify(record));
+}
+
+/** The record of `id`, or undefined when there is none (also while it is being made or removed). */
+export function readRecord(instance: Instance, id: string): ContainerRecord | undefined {
+  const text = readTextIfAny(containerPaths(instance, id).record);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as ContainerRecord;
+  } catch (cause) {
+    throw new SetupError(`record of container ${id.slice(0, 12)} is not JSON: remove it with mdocker gc`, {
+      cause,
+    });
+  }
+}
+
+export function writeSpec(instance: Instance, id: string, spec: OciSpec): void {
+  writeFileAtomic(containerPaths(instance, id).spec, JSON.stringify(spec));
+}
+
+/** The OCI document of a container. @throws SetupError when it is missing. */
+export function readSpec(instance: Instance, id: string): OciSpec {
+  try {
+    return JSON.parse(readFileSync(containerPaths(instance, id).spec, "utf8")) as OciSpec;
+  } catch (cause) {
+    throw new SetupError(`container ${id.slice(0, 12)} has no readable config.json`, { cause });
+  }
+}
+
+/** The ids of all containers that have a directory, complete or not. */
+export function listIds(instance: Instance): string[] {
+  try {
+    return readdirSync(join(instance.root, "containers")).filter((entry) => idPattern.test(entry));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+/** The records as they are written, newest first, without looking at their processes; see `listContainers`. */
+export function listRecords(instance: Instance): ContainerRecord[] {
+  const records: ContainerRecord[] = [];
+  for (const id of listIds(instance)) {
+    const record = readRecord(instance, id);
+    if (record !== undefined) records.push(record);
+  }
+  return records.sort((a, b) => b.created.localeCompare(a.created));
+}

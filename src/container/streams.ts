@@ -1,0 +1,81 @@
+import { closeSync, read, readSync, writeSync } from "node:fs";
+import { SetupError } from "../core/errors.ts";
+import { layout } from "../program/layout.ts";
+import { decodeMessage, type Message } from "../program/message.ts";
+
+/**
+ * One of the two streams between us and the launched processes. The ladder:
+ *
+ *   parent                      monitor (control)          child, command (sync)
+ *     |  program ------------------>|
+ *     |<------------- cloned PID ---|------ clone3 ----------->|
+ *     |  (network, names)                                      |  mounts, pivot_root...
+ *     |<---------------------- terminal, only with -t ---------|
+ *     |  1 byte: go ------------------------------------------>|
+ *     |<--------------------- failed STEP ERRNO, or -----------|
+ *     |<--------------------- end of file: execve has happened-|
+ *     |<------------- exited STATUS |
+ *
+ * Anything else is refused.
+ */
+export class Stream {
+  readonly fd: number;
+  #open = true;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** The next message, waiting for it; undefined at end of file. */
+  receive(): Message | undefined {
+    const buffer = Buffer.alloc(layout.messageSize);
+    let have = 0;
+    while (have < buffer.length) {
+      const got = this.#readSome(buffer, have);
+      if (got === 0 && have === 0) return undefined;
+      if (got === 0) throw new SetupError("init ended in the middle of a message");
+      have += got;
+    }
+    return decodeMessage(buffer);
+  }
+
+  #readSome(buffer: Buffer, at: number): number {
+    try {
+      return readSync(this.fd, buffer, at, buffer.length - at, null);
+    } catch (error) {
+      // The other end went away with data of ours unread: for a reader that is the end, too.
+      if (error instanceof Error && "code" in error && error.code === "ECONNRESET") return 0;
+      throw error;
+    }
+  }
+
+  /** The next message, without blocking the event loop. */
+  async receiveLater(): Promise<Message | undefined> {
+    const buffer = Buffer.alloc(layout.messageSize);
+    let have = 0;
+    while (have < buffer.length) {
+      const got = await new Promise<number>((resolve, reject) => {
+        read(this.fd, buffer, have, buffer.length - have, null, (error, length) => {
+          if (error === null) resolve(length);
+          else if (error.code === "ECONNRESET") resolve(0);
+          else reject(error);
+        });
+      });
+      if (got === 0) return undefined;
+      have += got;
+    }
+    return decodeMessage(buffer);
+  }
+
+  /** Tells the waiting child to go on. */
+  go(): void {
+    writeSync(this.fd, Buffer.from([1]));
+  }
+
+  /** Closes our end; may be called twice. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.fd);
+  }
+}

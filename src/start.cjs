@@ -1,0 +1,25 @@
+// Entry of the bundle: runs it with V8's code cache, so that a start parses and compiles nothing.
+"use strict";
+const fs = require("node:fs");
+const vm = require("node:vm");
+const bundle = `${__dirname}/mdocker.bundle.cjs`;
+const cache = `${__dirname}/mdocker.cache`;
+const source = fs.readFileSync(bundle, "utf8");
+let cachedData;
+try {
+  cachedData = fs.readFileSync(cache);
+} catch {
+  // Not built with a cache: slower, not different.
+}
+const wrapper = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
+const script = new vm.Script(wrapper, {
+  filename: bundle,
+  cachedData,
+  importModuleDynamically: undefined,
+});
+script.runInThisContext()(exports, require, module, bundle, __dirname);
+if (process.env.MDOCKER_WRITE_CACHE !== undefined) {
+  process.once("exit", () => {
+    fs.writeFileSync(cache, script.createCachedData());
+  });
+}
