@@ -46,6 +46,8 @@ export interface TestHostOptions {
   readonly image?: string | undefined;
   /** Where root and state are made. Default: /var/tmp, which is a real filesystem where /tmp may be a tmpfs. */
   readonly folder?: string | undefined;
+  /** Shell lines for the new host's own mounts, run before anything else is there to see them. */
+  readonly script?: string | undefined;
 }
 
 const program = join(home, "bin/mdocker");
@@ -79,8 +81,10 @@ ip route add default via ${outsideAddress}
 `;
 }
 
-/** A test host with what takes it away again. */
-async function makeHost(options: TestHostOptions): Promise<{ host: TestHost; close: () => Promise<void> }> {
+/** A throw-away host for longer use, with what takes it away again; `withTestHost` is for tests. */
+export async function makeTestHost(
+  options: TestHostOptions = {},
+): Promise<{ host: TestHost; close: () => Promise<void> }> {
   const folder = mkdtempSync(join(options.folder ?? "/var/tmp", "mdocker-test-"));
   const root = join(folder, "root");
   const state = join(folder, "state");
@@ -90,7 +94,10 @@ async function makeHost(options: TestHostOptions): Promise<{ host: TestHost; clo
   let inside: Namespaces;
   try {
     const share = options.image === undefined ? "" : shareScript(options.image, root);
-    inside = await makeNamespaces(["net", "mount"], hostScript(outside.pid, carry) + share);
+    inside = await makeNamespaces(
+      ["net", "mount"],
+      hostScript(outside.pid, carry) + share + (options.script ?? ""),
+    );
   } catch (error) {
     await outside.close();
     rmSync(folder, { recursive: true });
@@ -141,7 +148,7 @@ export async function withTestHost<T>(
   act: (host: TestHost) => Promise<T>,
   options: TestHostOptions = {},
 ): Promise<T> {
-  const { host, close } = await makeHost(options);
+  const { host, close } = await makeTestHost(options);
   try {
     const result = await act(host);
     await expectNothingLeft(host.fresh);
