@@ -8,6 +8,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: "root",
           include: ["tests/root/**/*.test.ts"],
+          globalSetup: ["tests/harness/lab-image.ts"],
           // Namespaces belong to the thread that entered them: forks, and one file at a time where the kernel is shared.
           pool: "forks",
           fileParallelism: false,

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../../src/core/errors.ts";
@@ -36,7 +36,9 @@ async function outside(only: readonly string[]): Promise<number> {
     console.error(`bench: ${unknown.join()}: expected one of ${benches.map(({ name }) => name).join(", ")}`);
     return 1;
   }
-  const image = await makeLabImage("/var/tmp");
+  const image = mkdtempSync("/var/tmp/mdocker-image-");
+  process.on("exit", () => rmSync(image, { recursive: true, force: true }));
+  await makeLabImage(image);
   const own = await makeTestHost({ image });
   const peers = await makeTestHost({ script: peerHostScript });
   try {
@@ -51,7 +53,6 @@ async function outside(only: readonly string[]): Promise<number> {
   } finally {
     await peers.close();
     await own.close();
-    rmSync(image, { recursive: true, force: true });
   }
 }
 
@@ -100,6 +101,13 @@ async function inside({ only, enterPeers, folder }: Task): Promise<number> {
   return missed + failed > 0 ? 1 : 0;
 }
 
-const task = process.env[variable];
-process.exitCode =
-  task === undefined ? await outside(process.argv.slice(2)) : await inside(JSON.parse(task) as Task);
+async function main(): Promise<void> {
+  const task = process.env[variable];
+  process.exitCode =
+    task === undefined ? await outside(process.argv.slice(2)) : await inside(JSON.parse(task) as Task);
+}
+
+void main().catch((error: unknown) => {
+  console.error(`bench: ${messageOf(error)}`);
+  process.exitCode = 1;
+});

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 /** Another container tool, or why it cannot take part. */
-export type Peer =
+type Peer =
   | {
       readonly ready: true;
       /** The command line that runs `command` in a new container on the tool's own default bridge. */

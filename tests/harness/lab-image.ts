@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { home } from "../../src/core/home.ts";
 import { outputOf } from "./command.ts";
@@ -6,25 +6,20 @@ import { outputOf } from "./command.ts";
 /** Names the root whose store holds the default image, for the processes that the test runner starts. */
 const variable = "MDOCKER_TEST_IMAGE";
 
-/** Makes the default image in a root of its own; returns that root. `folder` must be on a real filesystem. */
-export async function makeLabImage(folder: string): Promise<string> {
-  const root = mkdtempSync(join(folder, "mdocker-image-"));
-  try {
-    await outputOf([join(home, "bin/mdocker"), "image", "create"], {
-      env: { PATH: process.env["PATH"], HOME: root, MDOCKER_ROOT: root, MDOCKER_STATE: join(root, "state") },
-      deadline: 240_000,
-    });
-  } catch (error) {
-    rmSync(root, { recursive: true, force: true });
-    throw error;
-  }
-  return root;
+/** Makes the default image in `root`, a folder on a real filesystem. */
+export async function makeLabImage(root: string): Promise<void> {
+  await outputOf([join(home, "bin/mdocker"), "image", "create"], {
+    env: { PATH: process.env["PATH"], HOME: root, MDOCKER_ROOT: root, MDOCKER_STATE: join(root, "state") },
+    deadline: 240_000,
+  });
 }
 
-/** The root with the default image that this test run shares. Throws outside of a test run. */
-export function sharedLabImage(): string {
+/** The root with the default image that this test run shares, made by the first test that asks for it. */
+export async function sharedLabImage(): Promise<string> {
   const root = process.env[variable];
   if (root === undefined) throw new Error(`${variable} is not set: vitest's globalSetup sets it`);
+  // The index is written last.
+  if (!existsSync(join(root, "images/index.json"))) await makeLabImage(root);
   return root;
 }
 
@@ -39,9 +34,9 @@ export function shareScript(image: string, root: string): string {
     .join("");
 }
 
-/** vitest's global set-up of the root tests: makes the image once, and returns what removes it. */
-export default async function setup(): Promise<() => void> {
-  const root = await makeLabImage("/var/tmp");
+/** vitest's global set-up of the root tests: a place for the image, and what removes it. */
+export default function setup(): () => void {
+  const root = mkdtempSync("/var/tmp/mdocker-image-");
   process.env[variable] = root;
   return () => rmSync(root, { recursive: true, force: true });
 }

@@ -130,3 +130,7 @@ describe("a snapshot sees", () => {
     });
   });
 });
+
+test("the test run has a place for the image that all share", () => {
+  expect(process.env["MDOCKER_TEST_IMAGE"]).toMatch(/^\/var\/tmp\/mdocker-image-/);
+});

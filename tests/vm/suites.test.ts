@@ -34,7 +34,11 @@ function inMachine(folder: string, command: readonly string[]): Promise<string> 
   return new Promise((resolve) => {
     execFile(
       join(home, "scripts/vm/vm-run"),
-      ["--timeout", "1200", "--rw", folder, "--cwd", home, "--env", "CI=true", "--", ...command],
+      [
+        ...["--timeout", "1200", "--rw", folder, "--cwd", home, "--env", "CI=true"],
+        // Upper layers of an overlay cannot live on the machine's own root, which is one.
+        ...["--scratch", "/var/lib", "--scratch", "/var/tmp", "--", ...command],
+      ],
       { maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => resolve(`${stdout}${stderr}\nexit code ${error?.code ?? 0}`),
     );
