@@ -15,6 +15,7 @@ export interface Row {
 }
 
 export interface Ratio {
+  /** Empty: the bound is of the value itself. */
   readonly to: string;
   readonly value: number;
   readonly atMost?: number | undefined;

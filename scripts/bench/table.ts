@@ -12,6 +12,11 @@ function bound({ atMost, atLeast }: Ratio): string {
   return atLeast === undefined ? "" : `at least ${atLeast}`;
 }
 
+/** `1.92 x node -e 0`; a bound of the value itself compares with nothing. */
+function times({ to, value: ratio }: Ratio): string {
+  return to === "" ? "" : `${Number(ratio.toPrecision(3))} x ${to}`;
+}
+
 function verdict(ratio: Ratio | undefined): string {
   const kept = ratio === undefined ? undefined : keepsBounds(ratio);
   if (kept === undefined) return "";
@@ -25,7 +30,7 @@ export function table(title: string, rows: readonly Row[]): string {
     ...rows.map((row) => [
       row.label,
       value(row),
-      row.ratio === undefined ? "" : `${Number(row.ratio.value.toPrecision(3))} x ${row.ratio.to}`,
+      row.ratio === undefined ? "" : times(row.ratio),
       row.ratio === undefined ? "" : bound(row.ratio),
       verdict(row.ratio),
       row.note ?? "",
