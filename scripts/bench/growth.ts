@@ -1,21 +1,10 @@
-import { setTimeout as pause } from "node:timers/promises";
-import { changes, type Kind, type Snapshot, takeSnapshot } from "../../tests/harness/snapshot.ts";
+import { type Kind, settled, takeSnapshot } from "../../tests/harness/snapshot.ts";
 import type { Bench, Row } from "./bench.ts";
 import { timeMany } from "./measure.ts";
 
 const count = 100;
 /** At once, so that removals meet starts. */
 const width = 4;
-
-/** Looks until nothing has been added, at most 5 s: the kernel takes links down after their namespace is gone. */
-async function settled(before: Snapshot): Promise<Snapshot> {
-  const deadline = performance.now() + 5_000;
-  for (;;) {
-    const after = await takeSnapshot(before.place);
-    if (changes(before, after).length === 0 || performance.now() > deadline) return after;
-    await pause(20);
-  }
-}
 
 /** What a hundred containers leave behind on the host, their network being there before and after. */
 export const growth: Bench = {
@@ -30,7 +19,7 @@ export const growth: Bench = {
       width,
       env,
     );
-    const after = await settled(before);
+    const { after } = await settled(before);
     return (Object.keys(before.lines) as Kind[]).map((kind): Row => {
       const grown = after.lines[kind].length - before.lines[kind].length;
       return { label: kind, value: grown, unit: "", ratio: { to: "", value: grown, atMost: 0 } };

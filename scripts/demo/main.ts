@@ -1,7 +1,6 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { formatMillis } from "../../src/core/units.ts";
 import { type TestHost, withTestHost } from "../../tests/harness/host.ts";
-import { changes, type Kind, type Snapshot, takeSnapshot } from "../../tests/harness/snapshot.ts";
+import { type Kind, type Snapshot, settled, takeSnapshot } from "../../tests/harness/snapshot.ts";
 import { startContainer } from "./container.ts";
 import { startOutsideServer } from "./outside.ts";
 import { command, failedClaims, output, prove, remark, step } from "./show.ts";
@@ -21,24 +20,14 @@ function addressIn(text: string): string {
   return /inet (\d+\.\d+\.\d+\.\d+)\//.exec(text)?.[1] ?? "no address";
 }
 
-/** Looks until nothing differs from `before`, at most 5 s: the kernel takes links down after their namespace is gone. */
-async function settled(before: Snapshot): Promise<Snapshot> {
-  const deadline = performance.now() + 5_000;
-  for (;;) {
-    const after = await takeSnapshot(before.place);
-    if (changes(before, after).length === 0 || performance.now() > deadline) return after;
-    await pause(20);
-  }
-}
-
-function compare(where: string, before: Snapshot, after: Snapshot): void {
-  const differences = changes(before, after);
+async function compare(where: string, before: Snapshot): Promise<void> {
+  const { after, left } = await settled(before);
   const counts = (Object.keys(before.lines) as Kind[])
     .map((kind) => `${kind} ${before.lines[kind].length} -> ${after.lines[kind].length}`)
     .join(", ");
   output(`${where}: ${counts}`);
-  for (const { kind, sign, line } of differences) output(`${sign} ${kind}: ${line}`);
-  prove(`${where}: nothing is left, nothing is missing`, differences.length === 0);
+  for (const { kind, sign, line } of left) output(`${sign} ${kind}: ${line}`);
+  prove(`${where}: nothing is left, nothing is missing`, left.length === 0);
 }
 
 async function demo(host: TestHost): Promise<string> {
@@ -82,8 +71,8 @@ async function demo(host: TestHost): Promise<string> {
   const codes = [await red.exit(), await blue.exit()];
   prove("both commands ended with 0", codes.join() === "0,0");
   await show(host, ["gc"]);
-  compare("the demo's host", host.fresh, await settled(host.fresh));
-  compare("this machine", machine, await settled(machine));
+  await compare("the demo's host", host.fresh);
+  await compare("this machine", machine);
 
   const total = performance.now() - begin;
   return [

@@ -160,8 +160,26 @@ function belongsToNetwork({ kind, line }: Change, { prefix }: Place): boolean {
 }
 
 /**
- * Fails with the differences unless everything is as it was `before`. The kernel dismantles namespaces (and with
- * them links and mounts) after their last process has gone and tells nobody when it is done, hence the repeated look.
+ * Looks until nothing differs from `before`, or for `patience` milliseconds: the kernel dismantles namespaces (and with
+ * them links and mounts) after their last process has gone and tells nobody when it is done.
+ * @param tolerated Differences that count as none.
+ */
+export async function settled(
+  before: Snapshot,
+  patience = 5_000,
+  tolerated: (change: Change) => boolean = () => false,
+): Promise<{ readonly after: Snapshot; readonly left: readonly Change[] }> {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const after = await takeSnapshot(before.place);
+    const left = changes(before, after).filter((change) => !tolerated(change));
+    if (left.length === 0 || Date.now() > deadline) return { after, left };
+    await pause(20);
+  }
+}
+
+/**
+ * Fails with the differences unless everything is as it was `before`.
  * @param network "may-stay": the networks themselves are not looked at.
  * @param patience For how many milliseconds to look again.
  */
@@ -170,16 +188,12 @@ export async function expectNothingLeft(
   network: "gone" | "may-stay" = "may-stay",
   patience = 5_000,
 ): Promise<void> {
-  const deadline = Date.now() + patience;
-  for (;;) {
-    const left = changes(before, await takeSnapshot(before.place)).filter(
-      (change) => network === "gone" || !belongsToNetwork(change, before.place),
-    );
-    if (left.length === 0) return;
-    if (Date.now() > deadline) {
-      const list = left.map(({ kind, sign, line }) => `${sign} ${kind}: ${line}`).join("\n");
-      throw new Error(`not as it was before:\n${list}`);
-    }
-    await pause(20);
-  }
+  const { left } = await settled(
+    before,
+    patience,
+    (change) => network === "may-stay" && belongsToNetwork(change, before.place),
+  );
+  if (left.length === 0) return;
+  const list = left.map(({ kind, sign, line }) => `${sign} ${kind}: ${line}`).join("\n");
+  throw new Error(`not as it was before:\n${list}`);
 }
