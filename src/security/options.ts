@@ -1,0 +1,105 @@
+import { existsSync } from "node:fs";
+import { SetupError, UsageError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
+
+/** Which system calls a container may make. */
+export type SeccompSource =
+  | { readonly kind: "default" }
+  | { readonly kind: "unconfined" }
+  /** A profile in docker's format. */
+  | { readonly kind: "file"; readonly path: string }
+  /** The profile itself, as docker's command line sends it to the API. */
+  | { readonly kind: "inline"; readonly text: string };
+
+/** All --security-opt together; undefined where the user said nothing. */
+export interface SecurityOptions {
+  readonly noNewPrivileges?: boolean | undefined;
+  readonly seccomp?: SeccompSource | undefined;
+  readonly systemPathsUnconfined: boolean;
+}
+
+/** Which access control modules this host runs. */
+export interface SecurityModules {
+  readonly apparmor: boolean;
+  readonly selinux: boolean;
+}
+
+/** Looks at this host's securityfs and selinuxfs. */
+export function findSecurityModules(): SecurityModules {
+  return {
+    apparmor: existsSync("/sys/kernel/security/apparmor"),
+    selinux: existsSync("/sys/fs/selinux/enforce"),
+  };
+}
+
+const known = ["no-new-privileges", "seccomp", "systempaths", "apparmor", "label"];
+
+function unexpected(option: string, expected: string): never {
+  throw new UsageError(`--security-opt: ${option}: expected ${expected}`);
+}
+
+function parseSeccomp(option: string, value: string): SeccompSource {
+  if (value === "unconfined") return { kind: "unconfined" };
+  // `builtin` is docker's name for its own profile.
+  if (value === "default" || value === "builtin") return { kind: "default" };
+  if (value.trimStart().startsWith("{")) return { kind: "inline", text: value };
+  if (value === "" || value === "strict") {
+    unexpected(option, "seccomp=default, seccomp=unconfined or seccomp=FILE");
+  }
+  return { kind: "file", path: value };
+}
+
+function parseBoolean(option: string, value: string | undefined): boolean {
+  if (value === undefined || value === "true" || value === "1") return true;
+  if (value === "false" || value === "0") return false;
+  return unexpected(option, "no-new-privileges=true or no-new-privileges=false");
+}
+
+/** `off` values ask for nothing, so they hold on every host. */
+function refuseLabel(option: string, value: string, off: string, name: string, present: boolean): void {
+  if (value === off) return;
+  throw new SetupError(
+    present
+      ? `--security-opt: ${option}: mdocker does not set ${name} labels`
+      : `--security-opt: ${option}: this host has no ${name}`,
+  );
+}
+
+/**
+ * Reads the --security-opt flags, as `name=value` or, docker's older form, `name:value`; the last of a name wins.
+ * @throws UsageError for what is unknown or malformed, SetupError for a label this host cannot set.
+ */
+export function parseSecurityOptions(
+  options: readonly string[],
+  modules: () => SecurityModules = findSecurityModules,
+): SecurityOptions {
+  let noNewPrivileges: boolean | undefined;
+  let seccomp: SeccompSource | undefined;
+  let systemPathsUnconfined = false;
+  for (const option of options) {
+    const [, name = "", value] = /^([^=:]*)(?:[=:](.*))?$/s.exec(option) ?? [];
+    switch (name) {
+      case "no-new-privileges":
+        noNewPrivileges = parseBoolean(option, value);
+        break;
+      case "seccomp":
+        seccomp = parseSeccomp(option, value ?? "");
+        break;
+      case "systempaths":
+        if (value !== "unconfined") unexpected(option, "systempaths=unconfined");
+        systemPathsUnconfined = true;
+        break;
+      case "apparmor":
+        refuseLabel(option, value ?? "", "unconfined", "AppArmor", modules().apparmor);
+        break;
+      case "label":
+        refuseLabel(option, value ?? "", "disable", "SELinux", modules().selinux);
+        break;
+      default: {
+        const near = nearest(name, known);
+        unexpected(option, near === undefined ? `one of ${known.join(", ")}` : `${near} (a typing error?)`);
+      }
+    }
+  }
+  return { noNewPrivileges, seccomp, systemPathsUnconfined };
+}

@@ -1,0 +1,94 @@
+import type { OciCapabilities, OciDevice, OciDeviceRule } from "../core/oci.ts";
+import type { Instance } from "../core/paths.ts";
+import { heldCapabilities, lastCapability } from "./capabilities.ts";
+import { type DeviceLink, defaultDeviceLinks, defaultDevices, deviceRules } from "./devices.ts";
+import { resolveCapabilities } from "./grant.ts";
+import { parseSecurityOptions, type SeccompSource } from "./options.ts";
+import { systemPaths } from "./paths.ts";
+import { seccompFilter } from "./seccomp/cache.ts";
+import { profileName } from "./seccomp/source.ts";
+
+/** What the user asked, as a run request has it, and who the command runs as. */
+export interface SecurityRequest {
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly privileged: boolean;
+  readonly securityOptions: readonly string[];
+  /** uid of the command inside the container. */
+  readonly uid: number;
+}
+
+/** What this process has to give; read from /proc unless told. */
+export interface SecurityHost {
+  readonly held: bigint;
+  readonly lastCap: number;
+}
+
+/** A seccomp profile, not yet compiled. */
+export interface PlannedSeccomp {
+  /** `default`, or the path of a profile. */
+  readonly name: string;
+  /**
+   * struct sock_filter[], compiled or from the cache; `report` is told of each thing that had to be left out.
+   * @throws UsageError, SetupError
+   */
+  readonly filter: (report?: (note: string) => void) => Uint8Array;
+}
+
+/** Everything about isolation that a container's plan needs, as data. */
+export interface SecurityPlan {
+  readonly capabilities: OciCapabilities;
+  readonly noNewPrivileges: boolean;
+  readonly seccomp: "unconfined" | PlannedSeccomp;
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+  readonly deviceRules: readonly OciDeviceRule[];
+  readonly devices: readonly OciDevice[];
+  readonly deviceLinks: readonly DeviceLink[];
+  /** One line each, for the user's eyes: what is less than was asked. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Decides how a container is confined. --privileged lifts what no option names: seccomp, no_new_privs, masked paths and
+ * the device list; an explicit --security-opt still holds. Touches nothing; only `seccomp.filter()` reads and compiles.
+ * @throws UsageError for unknown names and options, SetupError for what this host cannot give.
+ */
+export function planSecurity(
+  instance: Pick<Instance, "root">,
+  request: SecurityRequest,
+  host: SecurityHost = { held: heldCapabilities(), lastCap: lastCapability() },
+): SecurityPlan {
+  const { privileged } = request;
+  const options = parseSecurityOptions(request.securityOptions);
+  const { capabilities, notes } = resolveCapabilities({
+    add: request.capAdd,
+    drop: request.capDrop,
+    privileged,
+    rootUser: request.uid === 0,
+    ...host,
+  });
+  const source: SeccompSource = options.seccomp ?? { kind: privileged ? "unconfined" : "default" };
+  const { maskedPaths, readonlyPaths } = systemPaths(privileged || options.systemPathsUnconfined);
+  return {
+    capabilities,
+    noNewPrivileges: options.noNewPrivileges ?? !privileged,
+    seccomp:
+      source.kind === "unconfined"
+        ? "unconfined"
+        : {
+            name: profileName(source),
+            filter: (report) => {
+              const { program, notes } = seccompFilter(instance, source, capabilities.bounding);
+              if (report !== undefined) for (const note of notes) report(note);
+              return program;
+            },
+          },
+    maskedPaths,
+    readonlyPaths,
+    deviceRules: deviceRules(privileged),
+    devices: defaultDevices(),
+    deviceLinks: defaultDeviceLinks(),
+    notes,
+  };
+}
