@@ -1,0 +1,107 @@
+import { chmodSync, lstatSync, readdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { hasErrno, messageOf, SetupError } from "./errors.ts";
+
+/** Below PATH_MAX (4096) by more than one name (255): what lies deeper is first moved up. */
+const longPath = 3072;
+
+/** File names are bytes, not text: inside, a path is kept as latin1, one character a byte. */
+const bytesOf = (path: string): Buffer => Buffer.from(path, "latin1");
+
+interface Removal {
+  readonly top: string;
+  /** Directories that were too deep and have been moved to below `top`. */
+  readonly moved: string[];
+  readonly failures: string[];
+}
+
+/** Mount points at or below `path` in this mount namespace; mountinfo writes blanks and backslashes in octal. */
+function mountsBelow(path: string): string[] {
+  return readFileSync("/proc/self/mountinfo", "latin1")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .map((at) => at.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))))
+    .filter((at) => at === path || at.startsWith(`${path}/`));
+}
+
+function list(path: string): { readonly name: string; isDirectory(): boolean }[] {
+  const read = () => readdirSync(bytesOf(path), { encoding: "latin1", withFileTypes: true });
+  try {
+    return read();
+  } catch (error) {
+    if (!hasErrno(error, "EACCES")) throw error;
+    // Mode 000, as overlay makes its work directory: matters only to a user without CAP_DAC_OVERRIDE.
+    chmodSync(bytesOf(path), 0o700);
+    return read();
+  }
+}
+
+/** Runs `act`; that the thing is gone already is success, another failure is noted and does not stop the rest. */
+function attempt(removal: Removal, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return;
+    const hint = hasErrno(error, "EPERM") ? " (immutable or append-only? try chattr -R -ia)" : "";
+    removal.failures.push(`${messageOf(error)}${hint}`);
+  }
+}
+
+function moveUp(path: string, removal: Removal): void {
+  for (let n = removal.moved.length; ; n += 1) {
+    const place = `${removal.top}/.deep${n}`;
+    try {
+      renameSync(bytesOf(path), bytesOf(place));
+      removal.moved.push(place);
+      return;
+    } catch (error) {
+      if (!hasErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR")) throw error;
+    }
+  }
+}
+
+function removeDirectory(path: string, removal: Removal): void {
+  for (const entry of list(path)) {
+    const child = `${path}/${entry.name}`;
+    attempt(removal, () => {
+      if (!entry.isDirectory()) unlinkSync(bytesOf(child));
+      else if (child.length > longPath) moveUp(child, removal);
+      else removeDirectory(child, removal);
+    });
+  }
+  if (path !== removal.top) attempt(removal, () => rmdirSync(bytesOf(path)));
+}
+
+/**
+ * Removes what is at `path` with everything below. Never follows a symbolic link, never enters another mount, copes
+ * with names that are not UTF-8, directories of mode 000 and trees deeper than PATH_MAX. Nothing there is success.
+ * `path` must be absolute and without symbolic links above it. Nobody else may be changing the tree.
+ * @throws SetupError for a mount point at or below `path` (nothing is removed then), or, after everything else has
+ * been removed, listing what could not be.
+ */
+export function removeTree(path: string): void {
+  try {
+    // Mostly there is a directory and it is empty: one call.
+    rmdirSync(path);
+    return;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return;
+    if (!hasErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY")) throw error;
+  }
+  if (!lstatSync(path).isDirectory()) return unlinkSync(path);
+  const top = Buffer.from(path).toString("latin1");
+  const mounts = mountsBelow(top);
+  if (mounts.length > 0) {
+    throw new SetupError(`${path}: not removed: ${mounts.join(", ")} is a mount point (try umount)`);
+  }
+  const removal: Removal = { top, moved: [], failures: [] };
+  removeDirectory(top, removal);
+  for (let deep = removal.moved.pop(); deep !== undefined; deep = removal.moved.pop()) {
+    const place = deep;
+    attempt(removal, () => removeDirectory(place, removal));
+  }
+  attempt(removal, () => rmdirSync(path));
+  if (removal.failures.length > 0) {
+    const more = removal.failures.length > 3 ? ` and ${removal.failures.length - 3} more` : "";
+    throw new SetupError(`${path}: not removed: ${removal.failures.slice(0, 3).join("; ")}${more}`);
+  }
+}
