@@ -1,0 +1,101 @@
+import { ipv4Bytes } from "../ipv4.ts";
+import { AF_INET, ipv4Attribute } from "./address.ts";
+import { Attributes, bytes, joined, u32 } from "./attribute.ts";
+import { NetlinkFormatError } from "./format-error.ts";
+import { type NetlinkRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, structView } from "./message.ts";
+
+export const RTM_NEWROUTE = 24;
+export const RTM_DELROUTE = 25;
+export const RTM_GETROUTE = 26;
+
+/** RTA_*, RT_TABLE_*, RTPROT_*, RT_SCOPE_*, RTN_* of include/uapi/linux/rtnetlink.h. */
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
+const RTA_PREFSRC = 7;
+const RTA_TABLE = 15;
+export const RT_TABLE_MAIN = 254;
+const RTPROT_STATIC = 4;
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
+export const RTN_UNICAST = 1;
+
+/** struct rtmsg: family · dst_len · src_len · tos · table · protocol · scope · type, u8 each @0 to @7 · flags u32@8. */
+const RTMSG_SIZE = 12;
+
+/** An IPv4 route of the main table. */
+export interface RouteRequest {
+  /** Destination network; absent: default. */
+  readonly destination?: { readonly address: string; readonly prefixLength: number } | undefined;
+  readonly gateway?: string | undefined;
+  /** Index of the outgoing link; found from the gateway if absent. */
+  readonly link?: number | undefined;
+  readonly metric?: number | undefined;
+}
+
+function change(type: number, name: string, flags: number, route: RouteRequest): NetlinkRequest {
+  const { destination, gateway, link, metric } = route;
+  const scope = gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  const length = destination?.prefixLength ?? 0;
+  const parts = [
+    Uint8Array.of(AF_INET, length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0),
+    ...(destination === undefined ? [] : [bytes(RTA_DST, ipv4Bytes(destination.address))]),
+    ...(gateway === undefined ? [] : [bytes(RTA_GATEWAY, ipv4Bytes(gateway))]),
+    ...(link === undefined ? [] : [u32(RTA_OIF, link)]),
+    ...(metric === undefined ? [] : [u32(RTA_PRIORITY, metric)]),
+  ];
+  const what = destination === undefined ? "default" : `${destination.address}/${length}`;
+  return { type, flags, payload: joined(parts), what: `${name} ${what}`, change: true };
+}
+
+/** Adds a route. EEXIST when there is one to that destination; ENETUNREACH when the gateway cannot be reached. */
+export function newRoute(route: RouteRequest): NetlinkRequest {
+  return change(RTM_NEWROUTE, "RTM_NEWROUTE", NLM_F_CREATE | NLM_F_EXCL, route);
+}
+
+/** Removes a route. ESRCH when there is none such. */
+export function deleteRoute(route: RouteRequest): NetlinkRequest {
+  return change(RTM_DELROUTE, "RTM_DELROUTE", 0, route);
+}
+
+/** Asks for all IPv4 routes of all tables. */
+export function dumpRoutes(): NetlinkRequest {
+  const payload = new Uint8Array(RTMSG_SIZE);
+  payload[0] = AF_INET;
+  return { type: RTM_GETROUTE, flags: NLM_F_DUMP, payload, what: "RTM_GETROUTE", change: false };
+}
+
+/** A route as the kernel tells it. */
+export interface Route {
+  readonly destination: string;
+  readonly prefixLength: number;
+  readonly table: number;
+  /** RTN_*: 1 is unicast, 2 local, 3 broadcast. */
+  readonly type: number;
+  readonly gateway?: string | undefined;
+  readonly link?: number | undefined;
+  readonly metric: number;
+  readonly source?: string | undefined;
+}
+
+/** Reads the payload of an IPv4 RTM_NEWROUTE. @throws NetlinkFormatError for anything else. */
+export function parseRoute(payload: Uint8Array): Route {
+  const view = structView(payload, RTMSG_SIZE, "struct rtmsg");
+  if (view.getUint8(0) !== AF_INET) {
+    throw new NetlinkFormatError("rtm_family", "2 (AF_INET)", String(view.getUint8(0)));
+  }
+  const prefixLength = view.getUint8(1);
+  if (prefixLength > 32) throw new NetlinkFormatError("rtm_dst_len", "0 to 32", String(prefixLength));
+  const attributes = new Attributes(payload.subarray(RTMSG_SIZE), "RTM_NEWROUTE");
+  return {
+    destination: ipv4Attribute(attributes, RTA_DST, "RTA_DST") ?? "0.0.0.0",
+    prefixLength,
+    table: attributes.u32(RTA_TABLE) ?? view.getUint8(4),
+    type: view.getUint8(7),
+    gateway: ipv4Attribute(attributes, RTA_GATEWAY, "RTA_GATEWAY"),
+    link: attributes.u32(RTA_OIF),
+    metric: attributes.u32(RTA_PRIORITY) ?? 0,
+    source: ipv4Attribute(attributes, RTA_PREFSRC, "RTA_PREFSRC"),
+  };
+}
