@@ -1,10 +1,11 @@
-import type { OciCapabilities, OciDevice, OciDeviceRule } from "../core/oci.ts";
+import type { OciCapabilities, OciDevice, OciDeviceRule, OciRlimit } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
-import { heldCapabilities, lastCapability } from "./capabilities.ts";
+import { capabilityMask, heldCapabilities, lastCapability } from "./capabilities.ts";
 import { type DeviceLink, defaultDeviceLinks, defaultDevices, deviceRules } from "./devices.ts";
 import { resolveCapabilities } from "./grant.ts";
 import { parseSecurityOptions, type SeccompSource } from "./options.ts";
 import { systemPaths } from "./paths.ts";
+import { clampRlimits, ownHardLimits } from "./rlimits.ts";
 import { seccompFilter } from "./seccomp/cache.ts";
 import { profileName } from "./seccomp/source.ts";
 
@@ -14,6 +15,7 @@ export interface SecurityRequest {
   readonly capDrop: readonly string[];
   readonly privileged: boolean;
   readonly securityOptions: readonly string[];
+  readonly rlimits: readonly OciRlimit[];
   /** uid of the command inside the container. */
   readonly uid: number;
 }
@@ -38,6 +40,8 @@ export interface PlannedSeccomp {
 /** Everything about isolation that a container's plan needs, as data. */
 export interface SecurityPlan {
   readonly capabilities: OciCapabilities;
+  /** As asked, but no higher than this process may set them. */
+  readonly rlimits: readonly OciRlimit[];
   readonly noNewPrivileges: boolean;
   readonly seccomp: "unconfined" | PlannedSeccomp;
   readonly maskedPaths: readonly string[];
@@ -47,6 +51,12 @@ export interface SecurityPlan {
   readonly deviceLinks: readonly DeviceLink[];
   /** One line each, for the user's eyes: what is less than was asked. */
   readonly notes: readonly string[];
+}
+
+function fitRlimits(rlimits: readonly OciRlimit[], held: bigint): ReturnType<typeof clampRlimits> {
+  // A start without --ulimit reads nothing.
+  if (rlimits.length === 0) return { rlimits: [], notes: [] };
+  return clampRlimits(rlimits, ownHardLimits(), (held & capabilityMask(["CAP_SYS_RESOURCE"])) !== 0n);
 }
 
 /**
@@ -68,10 +78,12 @@ export function planSecurity(
     rootUser: request.uid === 0,
     ...host,
   });
+  const fitting = fitRlimits(request.rlimits, host.held);
   const source: SeccompSource = options.seccomp ?? { kind: privileged ? "unconfined" : "default" };
   const { maskedPaths, readonlyPaths } = systemPaths(privileged || options.systemPathsUnconfined);
   return {
     capabilities,
+    rlimits: fitting.rlimits,
     noNewPrivileges: options.noNewPrivileges ?? !privileged,
     seccomp:
       source.kind === "unconfined"
@@ -89,6 +101,6 @@ export function planSecurity(
     deviceRules: deviceRules(privileged),
     devices: defaultDevices(),
     deviceLinks: defaultDeviceLinks(),
-    notes,
+    notes: [...notes, ...fitting.notes],
   };
 }
