@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { hasErrno } from "../src/core/errors.ts";
 import type { Instance } from "../src/core/paths.ts";
+import { removeTree } from "../src/core/remove-tree.ts";
 import { identify, isAlive } from "../src/sys/process.ts";
 import { layerPath, layersPath } from "./image-paths.ts";
 
@@ -33,7 +34,7 @@ export function keepStagedLayer(instance: Instance, staging: string, diffId: str
 
 /** Removes a staged layer; there may be none. */
 export function dropStagedLayer(staging: string): void {
-  rmSync(staging, { recursive: true, force: true });
+  removeTree(staging);
 }
 
 /** Removes a layer of the store, which is out of it at once: a half-removed layer is never found by its digest. */

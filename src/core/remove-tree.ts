@@ -1,21 +1,19 @@
 import { chmodSync, lstatSync, readdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { hasErrno, messageOf, SetupError } from "./errors.ts";
+import { pathBytes, type RawPath, rawPath } from "./raw-path.ts";
 
 /** Below PATH_MAX (4096) by more than one name (255): what lies deeper is first moved up. */
 const longPath = 3072;
 
-/** File names are bytes, not text: inside, a path is kept as latin1, one character a byte. */
-const bytesOf = (path: string): Buffer => Buffer.from(path, "latin1");
-
 interface Removal {
-  readonly top: string;
+  readonly top: RawPath;
   /** Directories that were too deep and have been moved to below `top`. */
-  readonly moved: string[];
+  readonly moved: RawPath[];
   readonly failures: string[];
 }
 
 /** Mount points at or below `path` in this mount namespace; mountinfo writes blanks and backslashes in octal. */
-function mountsBelow(path: string): string[] {
+function mountsBelow(path: RawPath): RawPath[] {
   return readFileSync("/proc/self/mountinfo", "latin1")
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")
@@ -23,14 +21,14 @@ function mountsBelow(path: string): string[] {
     .filter((at) => at === path || at.startsWith(`${path}/`));
 }
 
-function list(path: string): { readonly name: string; isDirectory(): boolean }[] {
-  const read = () => readdirSync(bytesOf(path), { encoding: "latin1", withFileTypes: true });
+function list(path: RawPath): { readonly name: string; isDirectory(): boolean }[] {
+  const read = () => readdirSync(pathBytes(path), { encoding: "latin1", withFileTypes: true });
   try {
     return read();
   } catch (error) {
     if (!hasErrno(error, "EACCES")) throw error;
     // Mode 000, as overlay makes its work directory: matters only to a user without CAP_DAC_OVERRIDE.
-    chmodSync(bytesOf(path), 0o700);
+    chmodSync(pathBytes(path), 0o700);
     return read();
   }
 }
@@ -46,11 +44,11 @@ function attempt(removal: Removal, act: () => void): void {
   }
 }
 
-function moveUp(path: string, removal: Removal): void {
+function moveUp(path: RawPath, removal: Removal): void {
   for (let n = removal.moved.length; ; n += 1) {
     const place = `${removal.top}/.deep${n}`;
     try {
-      renameSync(bytesOf(path), bytesOf(place));
+      renameSync(pathBytes(path), pathBytes(place));
       removal.moved.push(place);
       return;
     } catch (error) {
@@ -59,16 +57,16 @@ function moveUp(path: string, removal: Removal): void {
   }
 }
 
-function removeDirectory(path: string, removal: Removal): void {
+function removeDirectory(path: RawPath, removal: Removal): void {
   for (const entry of list(path)) {
     const child = `${path}/${entry.name}`;
     attempt(removal, () => {
-      if (!entry.isDirectory()) unlinkSync(bytesOf(child));
+      if (!entry.isDirectory()) unlinkSync(pathBytes(child));
       else if (child.length > longPath) moveUp(child, removal);
       else removeDirectory(child, removal);
     });
   }
-  if (path !== removal.top) attempt(removal, () => rmdirSync(bytesOf(path)));
+  if (path !== removal.top) attempt(removal, () => rmdirSync(pathBytes(path)));
 }
 
 /**
@@ -87,8 +85,11 @@ export function removeTree(path: string): void {
     if (hasErrno(error, "ENOENT")) return;
     if (!hasErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY")) throw error;
   }
-  if (!lstatSync(path).isDirectory()) return unlinkSync(path);
-  const top = Buffer.from(path).toString("latin1");
+  if (!lstatSync(path).isDirectory()) {
+    unlinkSync(path);
+    return;
+  }
+  const top = rawPath(path);
   const mounts = mountsBelow(top);
   if (mounts.length > 0) {
     throw new SetupError(`${path}: not removed: ${mounts.join(", ")} is a mount point (try umount)`);
