@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, statSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
 import { removeTree } from "../src/core/remove-tree.ts";
 import type { OverlayPlan } from "./layers.ts";
@@ -30,7 +40,6 @@ export function prepareLayers(plan: OverlayPlan): void {
   }
   ensureDirectory(plan.work, 0o700);
   ensureDirectory(plan.merged, 0o755);
-  if (plan.links.length > 0) ensureDirectory(`${plan.directory}/l`, 0o700);
   for (const { path, target } of plan.links) {
     try {
       symlinkSync(target, path);
@@ -51,22 +60,39 @@ function checkLower(path: string): { readonly mode: number; readonly uid: number
   throw new SetupError(`layer ${path}: is not a directory`);
 }
 
+function linkNames(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => /^l\d+$/.test(name));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return [];
+    throw error;
+  }
+}
+
+/** The lowers, lowest first, that the overlay of `directory` was prepared with; none when it was not. */
+export function lowersOf(directory: string): readonly string[] {
+  return linkNames(directory)
+    .sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)))
+    .map((name) => readlinkSync(`${directory}/${name}`));
+}
+
 /**
  * Removes the writable layer and what belongs to it below `directory`, which itself stays. What is not there is no
  * failure. The overlay must not be mounted in this namespace.
  * @throws SetupError that lists what could not be removed, after everything else has been.
  */
 export function removeLayers(directory: string): void {
+  // Were it still mounted, nothing else may be taken from below it: this throws.
+  removeTree(`${directory}/merged`);
   const failures: string[] = [];
-  // merged first: were it still mounted, nothing else may be taken from below it.
-  for (const name of ["merged", "upper", "work", "l"]) {
+  for (const name of ["upper", "work"]) {
     try {
-      removeTree(`${directory}/${name}`);
+      removeTree(`${directory}/${name}`, name === "upper");
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
-      if (name === "merged") throw error;
       failures.push(error.message);
     }
   }
   if (failures.length > 0) throw new SetupError(failures.join("; "));
+  for (const name of linkNames(directory)) unlinkSync(`${directory}/${name}`);
 }

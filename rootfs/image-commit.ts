@@ -48,6 +48,12 @@ export function manifestOf(config: string, layers: readonly Descriptor[]): Manif
   };
 }
 
+/** Builders that want the same bytes every time write a date of long ago: then now is the better answer. */
+function creationDate({ created }: ImageDocument): string {
+  const date = Date.parse(created ?? "");
+  return new Date(date > Date.UTC(1980, 0, 2) ? date : Date.now()).toISOString();
+}
+
 /**
  * Stores an image: its layers by rename, its documents, and last its name, so that whoever finds the name finds
  * everything. Killed in between, it leaves only what {@link collectImageGarbage} removes.
@@ -57,9 +63,10 @@ export function commitImage(instance: Instance, image: NewImage): Image {
   const manifest = image.manifest ?? JSON.stringify(manifestOf(image.config, image.layers));
   const id = digestOf(image.config);
   const manifestDigest = digestOf(manifest);
+  const document = JSON.parse(image.config) as ImageDocument;
   withStoreLock(instance, () => {
     for (const [diffId, staging] of image.staged) keepStagedLayer(instance, staging, diffId);
-    for (const diffId of (JSON.parse(image.config) as ImageDocument).rootfs.diff_ids) {
+    for (const diffId of document.rootfs.diff_ids) {
       if (!existsSync(layerPath(instance, diffId))) {
         throw new SetupError(`image ${image.name}: layer ${diffId} is not in the store`);
       }
@@ -67,7 +74,7 @@ export function commitImage(instance: Instance, image: NewImage): Image {
     mkdirSync(blobsPath(instance), { recursive: true, mode: 0o700 });
     writeFileAtomic(blobPath(instance, id), image.config);
     writeFileAtomic(blobPath(instance, manifestDigest), manifest);
-    const entry = { manifest: manifestDigest, id, size: image.size, stored: new Date().toISOString() };
+    const entry = { manifest: manifestDigest, id, size: image.size, created: creationDate(document) };
     changeIndex(instance, (index) => ({ ...index, [canonicalName(parseReference(image.name))]: entry }));
   });
   const stored = resolveImage(instance, image.name);

@@ -14,8 +14,8 @@ export interface IndexEntry {
   readonly id: string;
   /** Bytes of all files of all layers, unpacked. */
   readonly size: number;
-  /** When it was stored, ISO 8601. */
-  readonly stored: string;
+  /** When it was made, as it says; when it was stored, for an image that hides its date. ISO 8601. */
+  readonly created: string;
 }
 
 /** Canonical references to what they stand for. */

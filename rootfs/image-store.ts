@@ -13,8 +13,6 @@ import {
 } from "./reference.ts";
 
 const idPattern = /^(?:sha256:)?([0-9a-f]{4,64})$/;
-/** Builders that want the same bytes every time write this date. */
-const noDate = Date.parse("1980-01-02T00:00:00Z");
 
 function load(instance: Instance, reference: string, entry: IndexEntry): Image {
   const path = blobPath(instance, entry.id);
@@ -23,7 +21,6 @@ function load(instance: Instance, reference: string, entry: IndexEntry): Image {
     throw new SetupError(`image ${reference}: ${path} is missing (remove the image and make it again)`);
   }
   const document = JSON.parse(text) as ImageDocument;
-  const made = document.created;
   return {
     reference,
     id: entry.id,
@@ -31,7 +28,7 @@ function load(instance: Instance, reference: string, entry: IndexEntry): Image {
     config: completeConfig(document),
     layers: document.rootfs.diff_ids.map((diffId) => layerPath(instance, diffId)),
     size: entry.size,
-    created: made !== undefined && Date.parse(made) > noDate ? made : entry.stored,
+    created: entry.created,
     architecture: document.architecture ?? "",
   };
 }
@@ -74,7 +71,11 @@ function familiar(canonical: string): string {
  * @throws UsageError for a malformed name or an ambiguous id, SetupError when the store is damaged.
  */
 export function resolveImage(instance: Instance, reference: string): Image | undefined {
-  const found = find(readIndex(instance), reference)[0];
+  const index = readIndex(instance);
+  // The usual short name, without the parser: what the index has is well-formed.
+  const usual = index[`docker.io/library/${reference}:latest`];
+  if (usual !== undefined) return load(instance, `${reference}:latest`, usual);
+  const found = find(index, reference)[0];
   return found === undefined ? undefined : load(instance, familiar(found[0]), found[1]);
 }
 

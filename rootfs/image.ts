@@ -24,7 +24,7 @@ export interface Image {
   readonly layers: readonly string[];
   /** Bytes of all files of all layers. */
   readonly size: number;
-  /** When it was made; when it was stored, for an image that hides its date. ISO 8601. */
+  /** When it was made, or stored if it hides that. ISO 8601. */
   readonly created: string;
   readonly architecture: string;
 }

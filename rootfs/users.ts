@@ -34,26 +34,35 @@ function parseId(text: string | undefined): number | undefined {
   return id <= maxId ? id : undefined;
 }
 
-function lines(text: string | undefined): string[][] {
-  return (text ?? "").split("\n").map((line) => line.trim().split(":"));
+/** The fields of each line that is no comment and has a name. */
+function entriesOf(text: string | undefined): string[][] {
+  if (text === undefined) return [];
+  const entries = text.split("\n").map((line) => line.trim().split(":"));
+  return entries.filter(([name]) => name !== "" && name?.[0] !== "#");
 }
 
 /** The entries of an /etc/passwd (passwd(5)); lines that are none are passed over, as the C library does. */
 export function parsePasswd(text: string | undefined): PasswdEntry[] {
-  return lines(text).flatMap(([name = "", , uidText, gidText, , home]) => {
-    const [uid, gid] = [parseId(uidText), parseId(gidText)];
-    if (name === "" || name.startsWith("#") || uid === undefined || gid === undefined) return [];
-    return [{ name, uid, gid, home: home === undefined || home === "" ? "/" : home }];
-  });
+  const users: PasswdEntry[] = [];
+  for (const fields of entriesOf(text)) {
+    const uid = parseId(fields[2]);
+    const gid = parseId(fields[3]);
+    if (uid === undefined || gid === undefined) continue;
+    users.push({ name: fields[0] ?? "", uid, gid, home: fields[5] || "/" });
+  }
+  return users;
 }
 
 /** The entries of an /etc/group (group(5)). */
 export function parseGroup(text: string | undefined): GroupEntry[] {
-  return lines(text).flatMap(([name = "", , gidText, members]) => {
-    const gid = parseId(gidText);
-    if (name === "" || name.startsWith("#") || gid === undefined) return [];
-    return [{ name, gid, members: (members ?? "").split(",").filter((member) => member !== "") }];
-  });
+  const groups: GroupEntry[] = [];
+  for (const fields of entriesOf(text)) {
+    const gid = parseId(fields[2]);
+    if (gid === undefined) continue;
+    const members = (fields[3] ?? "").split(",").filter((member) => member !== "");
+    groups.push({ name: fields[0] ?? "", gid, members });
+  }
+  return groups;
 }
 
 /** Names come before numbers, as for docker: a user may be called `1000`. */

@@ -73,10 +73,11 @@ function removeDirectory(path: RawPath, removal: Removal): void {
  * Removes what is at `path` with everything below. Never follows a symbolic link, never enters another mount, copes
  * with names that are not UTF-8, directories of mode 000 and trees deeper than PATH_MAX. Nothing there is success.
  * `path` must be absolute and without symbolic links above it. Nobody else may be changing the tree.
+ * @param mayHoldMounts False for a tree that only the kernel or we have written to: saves reading the mount table.
  * @throws SetupError for a mount point at or below `path` (nothing is removed then), or, after everything else has
  * been removed, listing what could not be.
  */
-export function removeTree(path: string): void {
+export function removeTree(path: string, mayHoldMounts: boolean = true): void {
   try {
     // Mostly there is a directory and it is empty: one call.
     rmdirSync(path);
@@ -90,12 +91,12 @@ export function removeTree(path: string): void {
     return;
   }
   const top = rawPath(path);
-  const mounts = mountsBelow(top);
+  const mounts = mayHoldMounts ? mountsBelow(top) : [];
   if (mounts.length > 0) {
     throw new SetupError(`${path}: not removed: ${mounts.join(", ")} is a mount point (try umount)`);
   }
   const removal: Removal = { top, moved: [], failures: [] };
-  removeDirectory(top, removal);
+  attempt(removal, () => removeDirectory(top, removal));
   for (let deep = removal.moved.pop(); deep !== undefined; deep = removal.moved.pop()) {
     const place = deep;
     attempt(removal, () => removeDirectory(place, removal));

@@ -1,5 +1,5 @@
 import { hasErrno } from "../core/errors.ts";
-import { pathBytes, pathText, type RawPath } from "../core/raw-path.ts";
+import { pathText, type RawPath } from "../core/raw-path.ts";
 import { call } from "./call.ts";
 
 const prototype = "long lgetxattr(const void *path, const char *name, _Out_ void *value, size_t size)";
@@ -7,7 +7,7 @@ const prototype = "long lgetxattr(const void *path, const char *name, _Out_ void
 /** An extended attribute of `path` itself (lgetxattr(2)), up to 256 bytes; undefined when it has none. */
 export function getXattr(path: RawPath, name: string): string | undefined {
   const value = Buffer.alloc(256);
-  const terminated = Buffer.concat([pathBytes(path), Buffer.alloc(1)]);
+  const terminated = Buffer.from(`${path}\0`, "latin1");
   try {
     const size = call(prototype, [terminated, name, value, value.length], {
       call: "lgetxattr",
