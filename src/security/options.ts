@@ -25,7 +25,7 @@ export interface SecurityModules {
 }
 
 /** Looks at this host's securityfs and selinuxfs. */
-export function findSecurityModules(): SecurityModules {
+function findSecurityModules(): SecurityModules {
   return {
     apparmor: existsSync("/sys/kernel/security/apparmor"),
     selinux: existsSync("/sys/fs/selinux/enforce"),

@@ -27,7 +27,7 @@ export interface SecurityHost {
 }
 
 /** A seccomp profile, not yet compiled. */
-export interface PlannedSeccomp {
+interface PlannedSeccomp {
   /** `default`, or the path of a profile. */
   readonly name: string;
   /**

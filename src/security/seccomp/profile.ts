@@ -12,7 +12,7 @@ export interface ProfileCondition {
   readonly minKernel?: readonly [number, number] | undefined;
 }
 
-export interface ProfileArgument {
+interface ProfileArgument {
   readonly index: number;
   readonly value: number;
   readonly valueTwo: number;
@@ -41,12 +41,12 @@ export interface SeccompProfile {
   readonly rules: readonly ProfileRule[];
 }
 
-export const seccompActions: readonly string[] = [
+const seccompActions: readonly string[] = [
   ...["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP", "SCMP_ACT_ERRNO"],
   ...["SCMP_ACT_TRACE", "SCMP_ACT_ALLOW", "SCMP_ACT_LOG"],
 ];
 
-export const seccompOperators: readonly string[] = [
+const seccompOperators: readonly string[] = [
   ...["SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT"],
   "SCMP_CMP_MASKED_EQ",
 ];

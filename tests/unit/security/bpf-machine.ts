@@ -76,9 +76,9 @@ export function decision(program: Uint8Array, call: SystemCall): string {
 }
 
 /** AUDIT_ARCH_* of include/uapi/linux/audit.h */
-export const archX64 = 0xc000003e;
+const archX64 = 0xc000003e;
 export const archX86 = 0x40000003;
-export const archArm64 = 0xc00000b7;
+const archArm64 = 0xc00000b7;
 export const archArm = 0x40000028;
 
 /** This machine's own, and the 32-bit one it runs as well. */
