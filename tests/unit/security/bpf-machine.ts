@@ -79,7 +79,7 @@ export function decision(program: Uint8Array, call: SystemCall): string {
 const archX64 = 0xc000003e;
 export const archX86 = 0x40000003;
 const archArm64 = 0xc00000b7;
-export const archArm = 0x40000028;
+const archArm = 0x40000028;
 
 /** This machine's own, and the 32-bit one it runs as well. */
 export const nativeArch: number = process.arch === "arm64" ? archArm64 : archX64;
