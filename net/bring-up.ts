@@ -1,0 +1,127 @@
+import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
+import type { Observer } from "../src/core/explain.ts";
+import type { Instance } from "../src/core/paths.ts";
+import { withLock } from "../src/sys/flock.ts";
+import { defaultRouteMtu, refuseCollision } from "./collision.ts";
+import { applyChains } from "./firewall.ts";
+import { type Iptables, openIptables } from "./iptables.ts";
+import { findLink, isBridgeOf } from "./link.ts";
+import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
+import { parseLink } from "./netlink/link.ts";
+import { bridgeAlias, type LiveNetwork, type Network } from "./network.ts";
+import { performSteps } from "./perform.ts";
+import { planNetwork } from "./plan.ts";
+import { ensureNetworkFolder, networksLock, readMarker, readMarkers, writeMarker } from "./state.ts";
+import { applySysctl, rememberSysctl } from "./sysctl.ts";
+import { tearDown } from "./tear-down.ts";
+
+/**
+ * The network, if it is up as defined: marked as complete in this boot, and its bridge there, ours and up. Cheap (one
+ * file, one netlink message): every start asks. Lease an address before you ask, and nobody removes it meanwhile.
+ */
+export function networkIsUp(instance: Instance, network: Network): LiveNetwork | undefined {
+  const marker = readMarker(instance, network.name);
+  if (marker?.complete !== true || !sameNetwork(marker.network, network)) return undefined;
+  const link = withNetlink((client) => findLink(client, network.bridge));
+  if (link?.up !== true || link.alias !== bridgeAlias(network)) return undefined;
+  return { network, bridgeIndex: link.index, mtu: marker.mtu };
+}
+
+/** The MTU that the network has or would get, for explaining a start before it is up. Reads only. */
+export function expectedMtu(network: Network): number {
+  return network.mtu ?? withNetlink(defaultRouteMtu);
+}
+
+function sameNetwork(one: Network, other: Network): boolean {
+  const keys = new Set([...Object.keys(one), ...Object.keys(other)]) as Set<keyof Network>;
+  return [...keys].every((key) => one[key] === other[key]);
+}
+
+/**
+ * Makes the network unless it is up: bridge, address, settings, rules. Many may ask at once, one does it. After a
+ * failure nothing of it is left.
+ * @throws SetupError when the subnet collides with a route, the bridge's name is taken, or iptables is missing;
+ * SyscallError when the kernel refuses.
+ */
+export async function ensureNetwork(
+  instance: Instance,
+  network: Network,
+  observer?: Observer,
+): Promise<LiveNetwork> {
+  const up = networkIsUp(instance, network);
+  if (up !== undefined) return up;
+  const iptables = await openIptables();
+  ensureNetworkFolder(instance, network.name);
+  return withLock(networksLock(instance), () => {
+    const meanwhile = networkIsUp(instance, network);
+    if (meanwhile !== undefined) return meanwhile;
+    return withNetlink((client) => bringUp({ instance, network, iptables, client, observer }));
+  });
+}
+
+interface Site {
+  readonly instance: Instance;
+  readonly network: Network;
+  readonly iptables: Iptables;
+  readonly client: NetlinkClient;
+  readonly observer: Observer | undefined;
+}
+
+function bringUp(site: Site): LiveNetwork {
+  const { instance, network, client } = site;
+  const old = readMarker(instance, network.name)?.network;
+  // Of another definition, and nobody uses it: the address pool refuses a second subnet beside live leases.
+  if (old !== undefined && !sameNetwork(old, network))
+    tearDown({ ...site, network: old, observer: undefined });
+  const before = findLink(client, network.bridge);
+  if (before !== undefined && !isBridgeOf(network, before)) {
+    throw new SetupError(
+      `network ${network.name}: a link ${network.bridge} exists that is not of this network: ` +
+        "remove it, or set MDOCKER_PREFIX to another name",
+    );
+  }
+  refuseCollision(client, network, before?.index);
+  try {
+    return make(site, before?.index);
+  } catch (error) {
+    // What was there before, in use perhaps and half broken, is left for the next try.
+    if (before === undefined) {
+      try {
+        tearDown({ ...site, observer: undefined });
+      } catch (cleanup) {
+        throw new SetupError(`${messageOf(error)}; ${messageOf(cleanup)}`, { cause: error });
+      }
+    }
+    throw error;
+  }
+}
+
+function make(
+  { instance, network, iptables, client, observer }: Site,
+  existing: number | undefined,
+): LiveNetwork {
+  const mtu = network.mtu ?? defaultRouteMtu(client);
+  const plan = planNetwork(network, mtu);
+  writeMarker(instance, { network, mtu, complete: false });
+  for (const sysctl of plan.hostWide) {
+    rememberSysctl(instance, sysctl);
+    applySysctl(sysctl, observer);
+  }
+  const steps = plan.bridge.filter(({ kind }) => existing === undefined || kind !== "new-bridge");
+  const found = performSteps(client, steps, { indexes: new Map() }, observer).at(-1);
+  if (found === undefined) throw new SetupError(`netlink: no answer about ${network.bridge}`);
+  const { index } = parseLink(found);
+  const known = { indexes: new Map([[network.bridge, index]]) };
+  for (const step of plan.address) {
+    try {
+      performSteps(client, [step], known, observer);
+    } catch (error) {
+      if (existing === undefined || !hasErrno(error, "EEXIST")) throw error;
+    }
+  }
+  for (const sysctl of plan.own) applySysctl(sysctl, observer);
+  const others = readMarkers(instance).filter((it) => it.complete && it.network.name !== network.name);
+  applyChains(iptables, network.owner, [...others.map((it) => it.network), network], observer);
+  writeMarker(instance, { network, mtu, complete: true });
+  return { network, bridgeIndex: index, mtu };
+}

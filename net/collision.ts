@@ -1,0 +1,57 @@
+import { SetupError } from "../src/core/errors.ts";
+import { formatIpv4, ipv4, ipv4Block, overlap } from "./ipv4.ts";
+import type { NetlinkClient } from "./netlink/client.ts";
+import { getLink, parseLink } from "./netlink/link.ts";
+import { dumpRoutes, parseRoute, type Route, RT_TABLE_MAIN, RTN_UNICAST } from "./netlink/route.ts";
+import type { Network } from "./network.ts";
+
+/** The routes that decide where the host's packets go. */
+export function mainRoutes(client: NetlinkClient): Route[] {
+  return client
+    .dump(dumpRoutes())
+    .map(parseRoute)
+    .filter(({ table, type }) => table === RT_TABLE_MAIN && type === RTN_UNICAST);
+}
+
+function colliding(subnet: string, routes: readonly Route[]): Route | undefined {
+  const block = ipv4Block(subnet);
+  return routes.find(
+    // Every subnet is part of the default route.
+    ({ destination, prefixLength }) =>
+      prefixLength > 0 && overlap(block, { base: ipv4(destination), prefixLength }),
+  );
+}
+
+/** The first /24 of 10.200.0.0/16 and the blocks after it that no route touches. */
+export function freeSubnet(routes: readonly Route[]): string | undefined {
+  for (let base = ipv4("10.200.1.0"); base <= ipv4("10.255.255.0"); base += 256) {
+    const subnet = `${formatIpv4(base)}/24`;
+    if (colliding(subnet, routes) === undefined) return subnet;
+  }
+  return undefined;
+}
+
+/**
+ * Refuses a network whose addresses the host already routes elsewhere: it would cut the host off from them.
+ * @throws SetupError that names the route and what to do.
+ */
+export function refuseCollision(client: NetlinkClient, network: Network, ownLink: number | undefined): void {
+  const routes = mainRoutes(client).filter(({ link }) => link === undefined || link !== ownLink);
+  const route = colliding(network.subnet, routes);
+  if (route === undefined) return;
+  const device = route.link === undefined ? "" : ` dev ${parseLink(client.get(getLink(route.link))).name}`;
+  const free = freeSubnet(routes);
+  const advice = free === undefined ? "a free one" : `a free one, such as ${free}`;
+  throw new SetupError(
+    `network ${network.name}: ${network.subnet} overlaps the host's route ` +
+      `${route.destination}/${route.prefixLength}${device}: set MDOCKER_SUBNET to ${advice}`,
+  );
+}
+
+/** MTU of the interface that the default route leaves by; 1500 without one. */
+export function defaultRouteMtu(client: NetlinkClient): number {
+  const [best] = mainRoutes(client)
+    .filter(({ prefixLength, link }) => prefixLength === 0 && link !== undefined)
+    .sort((one, other) => one.metric - other.metric);
+  return best?.link === undefined ? 1500 : parseLink(client.get(getLink(best.link))).mtu;
+}

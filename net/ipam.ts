@@ -1,0 +1,125 @@
+import { readTextIfAny, writeFileAtomic } from "../src/core/atomic.ts";
+import { hasErrno, UsageError } from "../src/core/errors.ts";
+import type { Instance } from "../src/core/paths.ts";
+import { withLock } from "../src/sys/flock.ts";
+import { bootId, isAlive, type ProcessIdentity } from "../src/sys/process.ts";
+import type { Network } from "./network.ts";
+import { type Lease, type Pool, release, take } from "./pool.ts";
+import { ensureNetworkFolder, networkFile, removeFile } from "./state.ts";
+
+/** What a lease is asked for. */
+export interface LeaseRequest {
+  /** Id of the container. */
+  readonly container: string;
+  /** The lease lives as long as this process: the next allocation after its death takes the address back. */
+  readonly owner: ProcessIdentity;
+  /** A certain address, else the next free one. */
+  readonly address?: string | undefined;
+}
+
+const EMPTY: Pool = { subnet: "", leases: [] };
+
+function readPool(instance: Instance, name: string): Pool {
+  const text = readTextIfAny(networkFile(instance, name, "leases.json"));
+  return text === undefined ? EMPTY : (JSON.parse(text) as Pool);
+}
+
+/** What is left of a pool after the leases of the dead, and of an earlier boot, have been collected. */
+function collected(pool: Pool): Pool {
+  const boot = bootId();
+  return { ...pool, leases: pool.leases.filter((lease) => lease.bootId === boot && isAlive(lease)) };
+}
+
+/** Replaces the pool by what `act` makes of it, alone; `act` returns undefined to leave the file as it is. */
+function changePool<T>(
+  instance: Instance,
+  name: string,
+  act: (pool: Pool) => { pool: Pool | undefined; result: T },
+): T {
+  const locked = (): T =>
+    withLock(networkFile(instance, name, "leases.lock"), () => {
+      const { pool, result } = act(readPool(instance, name));
+      if (pool !== undefined)
+        writeFileAtomic(networkFile(instance, name, "leases.json"), JSON.stringify(pool));
+      return result;
+    });
+  try {
+    return locked();
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+    ensureNetworkFolder(instance, name);
+    return locked();
+  }
+}
+
+/**
+ * Leases an address of the network to a container: the next one after the last that was handed out, so that an address is
+ * used again as late as possible.
+ * @throws UsageError when the address asked for cannot be had, or none is left.
+ */
+export async function acquireLease(
+  instance: Instance,
+  network: Network,
+  request: LeaseRequest,
+): Promise<Lease> {
+  const { container, owner, address } = request;
+  if (address !== undefined) await (await import("./subnet.ts")).checkFixedAddress(network, address);
+  return changePool(instance, network.name, (pool) => {
+    const { pid, startTime } = owner;
+    const { pool: taken, lease } = take(collected(pool), network, {
+      container,
+      address,
+      bootId: bootId(),
+      pid,
+      startTime,
+    });
+    return { pool: taken, result: lease };
+  });
+}
+
+/**
+ * Hands a container's lease over to another process: from the one that starts it to the one that stays with it.
+ * @throws UsageError when it has none.
+ */
+export function adoptLease(
+  instance: Instance,
+  network: Network,
+  container: string,
+  owner: ProcessIdentity,
+): void {
+  changePool(instance, network.name, (pool) => {
+    const { pid, startTime } = owner;
+    const mine = pool.leases.some((lease) => lease.container === container);
+    if (!mine) throw new UsageError(`network ${network.name}: container ${container} has no lease`);
+    const leases = pool.leases.map((lease) =>
+      lease.container === container ? { ...lease, pid, startTime } : lease,
+    );
+    return { pool: { ...pool, leases }, result: undefined };
+  });
+}
+
+/** Gives a container's address back; one that has none is fine. */
+export function releaseLease(instance: Instance, network: Pick<Network, "name">, container: string): void {
+  changePool(instance, network.name, (pool) => {
+    const after = release(pool, container);
+    return { pool: after.leases.length === pool.leases.length ? undefined : after, result: undefined };
+  });
+}
+
+/** The leases of those who live, without a lock: a look at one moment. */
+export function listLeases(instance: Instance, network: Pick<Network, "name">): readonly Lease[] {
+  return collected(readPool(instance, network.name)).leases;
+}
+
+/**
+ * Runs `act` and forgets the pool, if nobody holds a lease; while it runs nobody can get one. Returns false otherwise.
+ * A start leases first and looks for its network then: it sees what `act` has taken away.
+ */
+export function ifIdle(instance: Instance, name: string, act: () => void): boolean {
+  return changePool(instance, name, (pool) => {
+    if (collected(pool).leases.length > 0) return { pool: undefined, result: false };
+    act();
+    removeFile(networkFile(instance, name, "leases.json"));
+    return { pool: undefined, result: true };
+  });
+}

@@ -1,0 +1,91 @@
+import { messageOf, SetupError } from "../src/core/errors.ts";
+import type { Observer } from "../src/core/explain.ts";
+import type { Instance } from "../src/core/paths.ts";
+import { withLock } from "../src/sys/flock.ts";
+import { applyChains } from "./firewall.ts";
+import { ifIdle } from "./ipam.ts";
+import { type Iptables, openIptables } from "./iptables.ts";
+import { findLink, isBridgeOf, removeLink } from "./link.ts";
+import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
+import type { Network } from "./network.ts";
+import { planNetwork } from "./plan.ts";
+import {
+  ensureNetworkFolder,
+  networksLock,
+  readMarker,
+  readMarkers,
+  removeMarker,
+  writeMarker,
+} from "./state.ts";
+import { restoreSysctls } from "./sysctl.ts";
+
+/** What taking a network down needs; the caller holds the lock. */
+export interface TearDown {
+  readonly instance: Instance;
+  readonly network: Network;
+  readonly iptables: Iptables;
+  readonly client: NetlinkClient;
+  readonly observer?: Observer | undefined;
+}
+
+/**
+ * Takes a network back: rules, bridge, settings. Never stops early.
+ * @throws SetupError that lists all that failed.
+ */
+export function tearDown({ instance, network, iptables, client, observer }: TearDown): void {
+  const others = readMarkers(instance)
+    .filter((it) => it.complete && it.network.name !== network.name)
+    .map((it) => it.network);
+  const failures: string[] = [];
+  const attempt = (act: () => void): void => {
+    try {
+      act();
+    } catch (error) {
+      failures.push(messageOf(error));
+    }
+  };
+  attempt(() => applyChains(iptables, network.owner, others, observer));
+  attempt(() => {
+    const start = performance.now();
+    const link = findLink(client, network.bridge);
+    if (link === undefined || !isBridgeOf(network, link)) return;
+    removeLink(client, link.index);
+    const ms = performance.now() - start;
+    const text = `RTM_DELLINK ${network.bridge}`;
+    observer?.({ kind: "netlink", text, reason: "no container is connected to it", by: "parent", ms });
+  });
+  attempt(() => {
+    if (others.some(({ internal }) => !internal)) return;
+    restoreSysctls(instance, planNetwork({ ...network, internal: false }, undefined).hostWide, observer);
+  });
+  if (failures.length > 0) {
+    throw new SetupError(`network ${network.name}: clean-up incomplete: ${failures.join("; ")}`);
+  }
+  removeMarker(instance, network.name);
+}
+
+/**
+ * Removes the network unless a container has an address of it: then returns false. One that is not there is fine. The
+ * host's settings are put back after the last one; a chain with rules of the user's own stays.
+ * @throws SetupError that lists all that failed; calling again goes on.
+ */
+export async function removeNetwork(
+  instance: Instance,
+  network: Network,
+  observer?: Observer,
+): Promise<boolean> {
+  const nothing =
+    readMarker(instance, network.name) === undefined &&
+    withNetlink((client) => findLink(client, network.bridge)) === undefined;
+  if (nothing) return true;
+  const iptables = await openIptables();
+  ensureNetworkFolder(instance, network.name);
+  return withLock(networksLock(instance), () => {
+    const marker = readMarker(instance, network.name) ?? { network, mtu: 0 };
+    // Marked while nobody can lease: who leases from now on finds no network, and waits for our lock to make it.
+    const idle = ifIdle(instance, network.name, () => writeMarker(instance, { ...marker, complete: false }));
+    if (idle)
+      withNetlink((client) => tearDown({ instance, network: marker.network, iptables, client, observer }));
+    return idle;
+  });
+}
