@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { startCommand } from "../../tests/harness/command.ts";
 import type { BenchContext } from "./bench.ts";
 
@@ -13,7 +13,7 @@ interface Config {
 
 /** A bundle that runs /bin/true in the network namespace of that name. */
 function makeBundle({ peers, folder, instance }: BenchContext, program: string, netns: string): string {
-  const bundle = join(folder, "bundle");
+  const bundle = join(folder, `bundle-${netns}`);
   rmSync(bundle, { recursive: true, force: true });
   mkdirSync(bundle);
   const { status, stderr } = spawnSync(program, ["spec"], { cwd: bundle, encoding: "utf8" });
@@ -42,7 +42,7 @@ export interface HandMade {
  * a shell that is already there, on a bridge that is already there.
  */
 export async function startHandMade(context: BenchContext, program: string): Promise<HandMade> {
-  const netns = "handmade";
+  const netns = `handmade-${basename(program)}`;
   const bundle = makeBundle(context, program, netns);
   const shell = startCommand([...context.peers.enter, "sh"], { env: context.env, deadline: 600_000 });
   let serial = 0;
@@ -55,16 +55,17 @@ export async function startHandMade(context: BenchContext, program: string): Pro
     if (found[1] !== "0") throw new Error(`${program} by hand: ${shell.output()}`);
     return ms;
   };
+  const bridge = `hand${basename(program)}`;
   await ask(`
-ip link add handbr type bridge
-ip address add 10.78.0.1/24 dev handbr
-ip link set handbr up`);
+ip link add ${bridge} type bridge
+ip address add 10.78.0.1/24 dev ${bridge}
+ip link set ${bridge} up`);
   // The kernel takes the last veth away in its own time, so each has a name of its own.
   const life = (veth: string) => `
 ip -batch - <<'END'
 netns add ${netns}
 link add ${veth} type veth peer name eth0 netns ${netns}
-link set ${veth} master handbr up
+link set ${veth} master ${bridge} up
 END
 ip -netns ${netns} -batch - <<'END'
 address add 10.78.0.2/24 dev eth0
@@ -77,7 +78,7 @@ ip netns delete ${netns}`;
   return {
     once: () => ask(life(`handv${serial}`)),
     close: async () => {
-      await ask("ip link delete handbr");
+      await ask(`ip link delete ${bridge}`);
       shell.child.stdin.end();
       await shell.ended;
     },
