@@ -96,3 +96,15 @@ export function removeLayers(directory: string): void {
   if (failures.length > 0) throw new SetupError(failures.join("; "));
   for (const name of linkNames(directory)) unlinkSync(`${directory}/${name}`);
 }
+
+/** Every lower that some overlay below `folder` (one directory each) stands on: none of them may be removed. */
+export function lowersInUse(folder: string): readonly string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+  return [...new Set(names.flatMap((name) => lowersOf(`${folder}/${name}`)))];
+}

@@ -1,0 +1,209 @@
+import { join } from "node:path";
+import { Command } from "commander";
+import { lowersInUse } from "../../overlay/prepare.ts";
+import type { Image } from "../../rootfs/image.ts";
+import { collectImageGarbage } from "../../rootfs/image-garbage.ts";
+import {
+  listImages,
+  type RemovedImage,
+  removeImage,
+  resolveImage,
+  tagImage,
+} from "../../rootfs/image-store.ts";
+import { familiarRepository, parseReference } from "../../rootfs/reference.ts";
+import { UsageError } from "../core/errors.ts";
+import { findInstance, type Instance, type InstanceOptions } from "../core/paths.ts";
+import { formatBytes } from "../core/units.ts";
+
+function instanceOf(command: Command): Instance {
+  return findInstance(command.optsWithGlobals<InstanceOptions>(), process.env);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** `3 minutes ago`, as docker shows ages. */
+function age(iso: string, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(iso)) / 1000));
+  const units = [
+    ["year", 365 * 86400],
+    ["month", 30 * 86400],
+    ["week", 7 * 86400],
+    ["day", 86400],
+    ["hour", 3600],
+    ["minute", 60],
+  ] as const;
+  for (const [unit, size] of units) {
+    const count = Math.floor(seconds / size);
+    if (count > 0) return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+  }
+  return `${seconds} second${seconds === 1 ? "" : "s"} ago`;
+}
+
+/** Columns as wide as they need to be, three blanks apart, as docker prints them. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd((widths[i] ?? 0) + 3))
+      .join("")
+      .trimEnd(),
+  );
+}
+
+/** The digest of an image as people see it: 12 digits. */
+function shortId(id: string, full: boolean): string {
+  return full ? id : id.replace("sha256:", "").slice(0, 12);
+}
+
+interface ListOptions {
+  readonly quiet?: boolean;
+  readonly trunc: boolean;
+  readonly json?: boolean;
+}
+
+/** The lines of `image ls`. */
+export function renderImages(images: readonly Image[], options: ListOptions, now: number): string[] {
+  if (options.json) return images.map((image) => JSON.stringify(inspected(image)));
+  if (options.quiet) return images.map(({ id }) => shortId(id, !options.trunc));
+  const rows = images.map((image) => {
+    const reference = parseReference(image.reference);
+    return [
+      familiarRepository(reference),
+      reference.tag ?? "<none>",
+      shortId(image.id, !options.trunc),
+      age(image.created, now),
+      formatBytes(image.size),
+    ];
+  });
+  return table([["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], ...rows]);
+}
+
+/** One image as `docker image inspect` names its fields. */
+function inspected(image: Image): Readonly<Record<string, unknown>> {
+  return {
+    Id: image.id,
+    RepoTags: [image.reference],
+    Manifest: image.manifest,
+    Created: image.created,
+    Architecture: image.architecture,
+    Os: "linux",
+    Size: image.size,
+    Config: image.config,
+    Layers: image.layers,
+  };
+}
+
+function find(instance: Instance, name: string): Image {
+  const image = resolveImage(instance, name);
+  if (image === undefined) throw new UsageError(`image ${name}: no such image (see mdocker image ls)`);
+  return image;
+}
+
+interface CreateOptions {
+  readonly program: readonly string[];
+  readonly force?: boolean;
+}
+
+async function create(instance: Instance, name: string, options: CreateOptions): Promise<void> {
+  const { createLabImage, describeMissing } = await import("../../rootfs/lab/create.ts");
+  const { image, changed, missing } = await createLabImage(instance, {
+    name,
+    programs: options.program,
+    force: options.force,
+  });
+  const lacking = describeMissing(missing);
+  if (lacking !== undefined) process.stderr.write(`${name}: ${lacking}\n`);
+  print(changed ? `${name}: ${image.id} (${formatBytes(image.size)})` : `${name}: up to date`);
+}
+
+function remove(instance: Instance, name: string, force: boolean): RemovedImage {
+  const used = new Set(lowersInUse(join(instance.root, "containers")));
+  if (!force && find(instance, name).layers.some((layer) => used.has(layer))) {
+    throw new UsageError(
+      `image ${name}: a container stands on it (see mdocker ps -a): remove that first, or --force`,
+    );
+  }
+  const removed = removeImage(instance, name, force);
+  if (removed === undefined) throw new UsageError(`image ${name}: no such image (see mdocker image ls)`);
+  return removed;
+}
+
+/** `mdocker image ...`: make, show, name and remove images. */
+export function imageCommand(): Command {
+  const image = new Command("image").description("make, list, inspect and remove images");
+  image
+    .command("create")
+    .description("make the default image from this host's own programs, without any network")
+    .argument("[name]", "name of the image", "lab")
+    .option(
+      "--program <file>",
+      "also put this program into /usr/local/bin, with the libraries it needs (repeatable)",
+      (file: string, files: readonly string[]) => [...files, file],
+      [] as readonly string[],
+    )
+    .option(
+      "-f, --force",
+      "also check the stored files, and mend them (no container may be running from them)",
+    )
+    .action(async (name: string, options: CreateOptions, command: Command) => {
+      await create(instanceOf(command), name, options);
+    });
+  image
+    .command("ls")
+    .alias("list")
+    .description("list images")
+    .option("-q, --quiet", "only the ids")
+    .option("--no-trunc", "whole ids")
+    .option("--json", "one JSON document a line")
+    .action((options: ListOptions, command: Command) => {
+      for (const line of renderImages(listImages(instanceOf(command)), options, Date.now())) print(line);
+    });
+  image
+    .command("inspect")
+    .description("show all that is known of images, as JSON")
+    .argument("<name...>", "name or beginning of an id")
+    .action((names: readonly string[], _: unknown, command: Command) => {
+      const instance = instanceOf(command);
+      print(
+        JSON.stringify(
+          names.map((name) => inspected(find(instance, name))),
+          undefined,
+          2,
+        ),
+      );
+    });
+  image
+    .command("tag")
+    .description("give an image another name")
+    .argument("<image>", "name or beginning of an id")
+    .argument("<name>", "the new name")
+    .action((reference: string, name: string, _: unknown, command: Command) => {
+      tagImage(instanceOf(command), reference, name);
+    });
+  image
+    .command("rm")
+    .alias("remove")
+    .description("take names away from images, and remove those that have none left")
+    .argument("<name...>", "name or beginning of an id")
+    .option("-f, --force", "also when a container stands on it, or an id has several names")
+    .action((names: readonly string[], options: { readonly force?: boolean }, command: Command) => {
+      const instance = instanceOf(command);
+      try {
+        for (const name of names) {
+          const { untagged, deleted } = remove(instance, name, options.force === true);
+          for (const reference of untagged) print(`Untagged: ${reference}`);
+          if (deleted !== undefined) print(`Deleted: ${deleted}`);
+        }
+      } finally {
+        collectImageGarbage(instance, lowersInUse(join(instance.root, "containers")));
+      }
+    });
+  return image;
+}
+
+/** Adds `image` to the command tree. */
+export function registerImage(program: Command): void {
+  program.addCommand(imageCommand());
+}
