@@ -11,7 +11,14 @@ export function isolateMounts(builder: ProgramBuilder): void {
 }
 
 /** Mounts the overlay: below, the image's layers, read-only; above, the container's own writable one. */
-export function mountOverlay(builder: ProgramBuilder, merged: string, options: string): void {
+export function mountOverlay(
+  builder: ProgramBuilder,
+  merged: string,
+  options: string,
+  cwd: string | undefined,
+): void {
+  if (cwd !== undefined)
+    builder.add("child", chdir(cwd, "the many layers are named by short links from here"));
   const reason = "the image's layers with the container's own on top";
   builder.add(
     "child",

@@ -29,15 +29,17 @@ export interface LaunchFiles {
   readonly stdio: readonly [number, number, number];
 }
 
-/** A step failed before the command ran: names the step, the errno and the process that stood there. */
+/** A step failed before the command ran: names the step, the errno and, for the curious, the call. */
 export class LaunchError extends SetupError {
   readonly failure: Extract<Message, { kind: "failed" }>;
+  /** It was execve that failed: all else had worked. */
+  readonly isExec: boolean;
   constructor(program: Program, failure: Extract<Message, { kind: "failed" }>) {
     const step = failedStep(program, failure);
-    super(
-      `${step?.label ?? `step ${failure.step} of ${failure.part}`}: ${failure.errno}${step === undefined ? "" : ` (${step.text})`}`,
-    );
+    const label = step?.label ?? `step ${failure.step} of ${failure.part}`;
+    super(`${label}: ${failure.errno}${step === undefined ? "" : ` from ${step.text}`}`);
     this.failure = failure;
+    this.isExec = step?.call === "execve";
   }
 }
 

@@ -1,3 +1,4 @@
+import type { OverlayPlan } from "../../overlay/layers.ts";
 import { populateDev } from "../../rootfs/devices.ts";
 import { maskPath, protectPath, writeSysctl } from "../../rootfs/masks.ts";
 import { bindMount, makeDirectories, openSources, systemMount } from "../../rootfs/mounts.ts";
@@ -22,6 +23,7 @@ import { openTerminal, takeTerminal } from "../program/calls/terminal.ts";
 import { cell, text } from "../program/data.ts";
 import { openFlags } from "../program/flags.ts";
 import { type Program, ProgramBuilder } from "../program/step.ts";
+import type { DeviceLink } from "../security/devices.ts";
 import { cloneFlags } from "../sys/namespaces.ts";
 import { execCandidates } from "./exec-paths.ts";
 import { addPrivileges, confineInit } from "./privileges.ts";
@@ -40,7 +42,7 @@ export interface ProgramFacts {
   readonly interactive: boolean;
   /** The container ends with the mdocker process that runs it. */
   readonly foreground: boolean;
-  readonly overlayOptions: string;
+  readonly overlay: Pick<OverlayPlan, "options" | "cwd">;
   /** cgroup v1: the cgroup.procs files that the child writes itself into. */
   readonly cgroupJoin: readonly string[];
   /** cgroup v2: a directory descriptor is inherited and the child is born in it. */
@@ -52,6 +54,7 @@ export interface ProgramFacts {
   /** Directories that the monitor removes when nobody else is there to do it. */
   readonly leftovers: readonly string[];
   readonly seccomp?: { readonly filter: Uint8Array; readonly name: string } | undefined;
+  readonly deviceLinks: readonly DeviceLink[];
   /** Sysctls that the kernel may lack: set where it has them. */
   readonly optionalSysctls: ReadonlySet<string>;
   readonly isDirectory: (path: string) => boolean;
@@ -135,7 +138,8 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
       for (const cgroup of facts.cgroupMounts) systemMount(builder, cgroup, "its own cgroup, read-only");
     } else {
       systemMount(builder, item, mountReasons[item.destination] ?? "as --tmpfs asks");
-      if (item.destination === "/dev") builder.addAll("child", populateDev(spec.linux.devices ?? []));
+      if (item.destination === "/dev")
+        builder.addAll("child", populateDev(spec.linux.devices ?? [], facts.deviceLinks));
     }
   }
 }
@@ -153,7 +157,7 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
   ]);
   joinOthers(builder, spec);
   isolateMounts(builder);
-  mountOverlay(builder, spec.root.path, facts.overlayOptions);
+  mountOverlay(builder, spec.root.path, facts.overlay.options, facts.overlay.cwd);
   addMounts(builder, facts);
   if (
     spec.hostname !== undefined &&

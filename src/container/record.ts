@@ -33,6 +33,8 @@ export interface ContainerRecord {
   readonly name: string;
   /** Reference as the user named it, or the directory of --rootfs. */
   readonly image: string;
+  /** Directories of its read-only layers, lowest first: not to be removed while it exists. */
+  readonly layers: readonly string[];
   readonly command: readonly string[];
   readonly created: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -1,4 +1,15 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { readTextIfAny, writeFileAtomic } from "../core/atomic.ts";
 import { hasErrno, SetupError, UsageError } from "../core/errors.ts";
@@ -36,34 +47,49 @@ function namePath(instance: Instance, name: string): string {
   return join(instance.root, "names", name);
 }
 
+let serial = 0;
+
 /**
- * Makes the container's directories and takes its name: a symlink named like it, which the kernel lets only one
- * process make. With `name` undefined a free one is found. Returns the name.
- * @throws UsageError when the name is taken or not a name.
+ * Makes the container's directories with `draft` as its record, and takes its name: a symlink, which the kernel lets
+ * only one process make. The directory appears complete, by rename: whoever finds one finds a record in it. With
+ * `name` undefined a free one is found. Returns the record with its name.
+ * @throws UsageError when the name is taken or is not a name.
  */
-export function reserveContainer(instance: Instance, id: string, name: string | undefined): string {
+export function reserveContainer(
+  instance: Instance,
+  name: string | undefined,
+  draft: ContainerRecord,
+): ContainerRecord {
   if (name !== undefined && !namePattern.test(name)) {
     throw new UsageError(
       `--name: ${JSON.stringify(name)}: expected letters, digits, _ . or -, beginning with a letter or digit`,
     );
   }
-  const paths = containerPaths(instance, id);
+  const paths = containerPaths(instance, draft.id);
+  const containers = join(instance.root, "containers");
+  mkdirSync(containers, { recursive: true, mode: 0o700 });
   mkdirSync(join(instance.root, "names"), { recursive: true, mode: 0o700 });
-  mkdirSync(join(instance.root, "containers"), { recursive: true, mode: 0o700 });
-  mkdirSync(paths.directory, { mode: 0o700 });
-  mkdirSync(paths.etc, { mode: 0o755 });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   for (let attempt = 0; attempt < 100; attempt++) {
-    const wanted = name ?? newName(attempt);
+    const record = { ...draft, name: name ?? newName(attempt) };
+    if (attempt === 0) {
+      const staging = join(containers, `.${process.pid}-${++serial}`);
+      mkdirSync(join(staging, "etc"), { recursive: true, mode: 0o755 });
+      chmodSync(staging, 0o700);
+      writeFileSync(join(staging, "record.json"), JSON.stringify(record), { mode: 0o600 });
+      renameSync(staging, paths.directory);
+    } else {
+      writeRecord(instance, record);
+    }
     try {
-      symlinkSync(id, namePath(instance, wanted));
-      return wanted;
+      symlinkSync(draft.id, namePath(instance, record.name));
+      return record;
     } catch (error) {
       if (!hasErrno(error, "EEXIST")) throw error;
       if (name !== undefined) {
-        const holder = nameHolder(instance, wanted);
+        const holder = nameHolder(instance, name)?.slice(0, 12) ?? "another";
         throw new UsageError(
-          `--name: ${wanted} is in use by container ${holder?.slice(0, 12) ?? "?"}: remove it (mdocker rm ${wanted}) or choose another name`,
+          `--name: ${name} is in use by container ${holder}: remove it (mdocker rm ${name}) or choose another name`,
         );
       }
     }

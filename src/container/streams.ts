@@ -1,5 +1,5 @@
 import { closeSync, read, readSync, writeSync } from "node:fs";
-import { SetupError } from "../core/errors.ts";
+import { hasErrno, SetupError } from "../core/errors.ts";
 import { layout } from "../program/layout.ts";
 import { decodeMessage, type Message } from "../program/message.ts";
 
@@ -26,10 +26,11 @@ export class Stream {
     this.fd = fd;
   }
 
-  /** The next message, waiting for it; undefined at end of file. */
-  receive(): Message | undefined {
+  /** The next message, waiting for it; undefined at end of file. `begun` holds bytes of it that were read already. */
+  receive(begun?: Uint8Array): Message | undefined {
     const buffer = Buffer.alloc(layout.messageSize);
-    let have = 0;
+    let have = begun?.length ?? 0;
+    buffer.set(begun ?? []);
     while (have < buffer.length) {
       const got = this.#readSome(buffer, have);
       if (got === 0 && have === 0) return undefined;
@@ -44,7 +45,7 @@ export class Stream {
       return readSync(this.fd, buffer, at, buffer.length - at, null);
     } catch (error) {
       // The other end went away with data of ours unread: for a reader that is the end, too.
-      if (error instanceof Error && "code" in error && error.code === "ECONNRESET") return 0;
+      if (hasErrno(error, "ECONNRESET")) return 0;
       throw error;
     }
   }
@@ -67,9 +68,13 @@ export class Stream {
     return decodeMessage(buffer);
   }
 
-  /** Tells the waiting child to go on. */
+  /** Tells the waiting child to go on. One that has failed already is not there to hear it: its message tells. */
   go(): void {
-    writeSync(this.fd, Buffer.from([1]));
+    try {
+      writeSync(this.fd, Buffer.from([1]));
+    } catch (error) {
+      if (!hasErrno(error, "EPIPE", "ECONNRESET")) throw error;
+    }
   }
 
   /** Closes our end; may be called twice. */

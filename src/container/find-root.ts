@@ -1,0 +1,49 @@
+import { realpathSync, statSync } from "node:fs";
+import { resolveImage } from "../../rootfs/image-store.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import type { RootRequest } from "./request.ts";
+
+/** A root filesystem to start from, and what it says about its use. */
+export interface FoundRoot {
+  readonly name: string;
+  /** Lowest first. */
+  readonly layers: readonly string[];
+  readonly config: {
+    readonly env: readonly string[];
+    readonly cmd: readonly string[];
+    readonly entrypoint: readonly string[];
+    readonly cwd: string;
+    readonly user: string;
+  };
+}
+
+/**
+ * Finds the image in the store, or the directory of --rootfs.
+ * @throws UsageError when there is none, with what to do.
+ */
+export function findRoot(instance: Instance, root: RootRequest): FoundRoot {
+  if (root.kind === "directory") {
+    const about = statSync(root.path, { throwIfNoEntry: false });
+    if (about === undefined) throw new UsageError(`--rootfs: ${root.path}: no such directory`);
+    if (!about.isDirectory())
+      throw new UsageError(`--rootfs: ${root.path}: expected a directory with an unpacked root filesystem`);
+    return {
+      name: root.path,
+      layers: [realpathSync(root.path)],
+      config: { env: [], cmd: ["/bin/sh"], entrypoint: [], cwd: "/", user: "" },
+    };
+  }
+  const image = resolveImage(instance, root.reference);
+  if (image === undefined) {
+    throw new UsageError(
+      `no image ${root.reference}: see mdocker image ls; the default image is made by mdocker image create, and --rootfs DIR takes any unpacked root`,
+    );
+  }
+  const { Env, Cmd, Entrypoint, WorkingDir, User } = image.config;
+  return {
+    name: image.reference,
+    layers: image.layers,
+    config: { env: Env, cmd: Cmd, entrypoint: Entrypoint, cwd: WorkingDir, user: User },
+  };
+}

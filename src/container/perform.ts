@@ -1,0 +1,243 @@
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isatty } from "node:tty";
+import { performCgroup } from "../../cgroup/action.ts";
+import { removeCgroup } from "../../cgroup/remove.ts";
+import { ensureNetwork } from "../../net/bring-up.ts";
+import { configureLoopback, connectEndpoint, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
+import { acquireLease, releaseLease } from "../../net/ipam.ts";
+import type { LiveNetwork } from "../../net/network.ts";
+import { prepareLayers, removeLayers } from "../../overlay/prepare.ts";
+import { hostnameFile, hostsFile, readHostResolvConf, resolvConf } from "../../rootfs/etc.ts";
+import { SetupError } from "../core/errors.ts";
+import type { Observer } from "../core/explain.ts";
+import type { UndoStack } from "../core/undo.ts";
+import { bootId, identify } from "../sys/process.ts";
+import { receiveWithFd } from "../sys/socket.ts";
+import { setWindowSize, windowSize } from "../sys/tty.ts";
+import { abandon, LaunchError, type Launched, launch } from "./launch.ts";
+import type { Prepared } from "./prepared.ts";
+import type { ContainerRecord } from "./record.ts";
+import type { Connection, StartStep } from "./step.ts";
+import {
+  containerPaths,
+  releaseName,
+  removeContainerFiles,
+  reserveContainer,
+  writeRecord,
+  writeSpec,
+} from "./store.ts";
+
+/** A start under way: what the steps so far have brought. */
+export interface Start {
+  readonly prepared: Prepared;
+  /** What goes when the container has ended: processes, cgroup, addresses. */
+  readonly running: UndoStack;
+  /** What stays with --keep: record, name, writable layer. */
+  readonly kept: UndoStack;
+  readonly observer: Observer | undefined;
+  readonly stdio: readonly [number, number, number];
+  record: ContainerRecord | undefined;
+  launched: Launched | undefined;
+  /** By the number of the interface. */
+  readonly addresses: string[];
+  readonly networks: LiveNetwork[];
+  readonly endpoints: Endpoint[];
+  /** The outer end of the container's terminal. */
+  terminal: number | undefined;
+}
+
+function launchedOf(start: Start): Launched {
+  if (start.launched === undefined) throw new Error("the plan connects before it launches");
+  return start.launched;
+}
+
+function recordOf(start: Start): ContainerRecord {
+  if (start.record === undefined) throw new Error("the plan goes on before it reserves");
+  return start.record;
+}
+
+function reserve(start: Start): void {
+  const { prepared, kept } = start;
+  const { instance, id, request } = prepared;
+  kept.push("container directory", () => removeContainerFiles(instance, id));
+  start.record = reserveContainer(instance, request.name, {
+    version: 1,
+    id,
+    name: "",
+    image: prepared.image,
+    layers: prepared.layers,
+    command: prepared.spec.process.args,
+    created: new Date().toISOString(),
+    labels: request.labels,
+    state: "creating",
+    foreground: true,
+    keep: request.keep,
+    bootId: bootId(),
+    owner: identify(process.pid),
+    cgroup: prepared.cgroup.path,
+    network: request.network,
+    endpoints: [],
+    resources: request.resources,
+  });
+  const { name } = start.record;
+  kept.push("container name", () => releaseName(instance, name, id));
+}
+
+/** The files that are bound into the container, with what is known already; /etc/hosts gets the address later. */
+function writeFiles(start: Start): void {
+  const { instance, id, request, spec } = start.prepared;
+  const { etc } = containerPaths(instance, id);
+  writeSpec(instance, id, spec);
+  const hostNetwork = request.network.kind === "host";
+  const resolvers = resolvConf({ ...request, host: readHostResolvConf(), hostNetwork });
+  writeFileSync(join(etc, "hostname"), hostnameFile(spec.hostname ?? ""), { mode: 0o644 });
+  writeFileSync(join(etc, "resolv.conf"), resolvers, { mode: 0o644 });
+  writeFileSync(join(etc, "hosts"), "", { mode: 0o644 });
+  for (const directory of start.prepared.directories) mkdirSync(directory, { recursive: true, mode: 0o755 });
+}
+
+function launchContainer(start: Start): void {
+  const { prepared, running } = start;
+  const { instance, id, program, cgroup } = prepared;
+  running.push("container process", () => {
+    if (start.launched !== undefined) abandon(start.launched);
+  });
+  start.launched = launch(program, {
+    runDirectory: containerPaths(instance, id).run,
+    cgroupDirectory: cgroup.directory,
+    stdio: start.stdio,
+  });
+}
+
+async function lease(start: Start, { network, attachment, number }: Connection): Promise<void> {
+  const { prepared, running } = start;
+  const { instance, id } = prepared;
+  running.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
+  const owner = launchedOf(start).child;
+  const { address } = await acquireLease(instance, network, {
+    container: id,
+    owner,
+    address: attachment.address,
+  });
+  start.addresses[number] = address;
+}
+
+/** Runs `act` with the network namespace of the waiting child open. */
+function withNetns(start: Start, act: (netns: number) => void): void {
+  const netns = openSync(`/proc/${launchedOf(start).child.pid}/ns/net`, "r");
+  try {
+    act(netns);
+  } finally {
+    closeSync(netns);
+  }
+}
+
+function connect(start: Start, { attachment, number }: Connection): void {
+  const { instance, id } = start.prepared;
+  const live = start.networks[number];
+  const address = start.addresses[number];
+  if (live === undefined || address === undefined)
+    throw new Error("the plan connects without a lease or network");
+  const { ifname, mac } = attachment;
+  const endpoint = planEndpoint({ instance, live, container: id, address, ifname, number, mac });
+  // No undo: both ends go with the namespace of the child, and far sooner than a message could remove them.
+  withNetns(start, (netns) => connectEndpoint(endpoint, netns, start.observer));
+  start.endpoints.push(endpoint);
+}
+
+function writeHosts(start: Start): void {
+  const { instance, id, request, spec } = start.prepared;
+  const [first] = start.endpoints;
+  const content = hostsFile({
+    hostname: spec.hostname ?? "",
+    addresses: start.endpoints.map(({ address }) => address),
+    extraHosts: request.extraHosts,
+    gateway: first?.gateway,
+  });
+  // In place: the container has this very file bound, a renamed one would be another.
+  writeFileSync(join(containerPaths(instance, id).etc, "hosts"), content);
+}
+
+function recordRunning(start: Start): void {
+  const { monitor, child } = launchedOf(start);
+  start.record = {
+    ...recordOf(start),
+    state: "running",
+    monitor,
+    init: child,
+    started: new Date().toISOString(),
+    endpoints: start.endpoints.map(({ network, ifname, hostName, address, prefixLength, gateway, mac }) => ({
+      network,
+      ifname,
+      hostName,
+      address,
+      prefixLength,
+      gateway,
+      mac,
+    })),
+  };
+  writeRecord(start.prepared.instance, start.record);
+}
+
+/** Lets the child go on to the command and waits until execve has happened. */
+function go(start: Start): void {
+  const { program, spec } = start.prepared;
+  const { sync } = launchedOf(start);
+  if (spec.process.terminal === true) {
+    const { bytes, fd } = receiveWithFd(sync.fd, 1);
+    if (fd === undefined) {
+      const failure = sync.receive(bytes);
+      if (failure?.kind === "failed") throw new LaunchError(program, failure);
+      throw new SetupError("the container ended before it had a terminal");
+    }
+    start.terminal = fd;
+    // Before the command runs, so that it never sees a terminal of no size.
+    if (isatty(1)) setWindowSize(fd, windowSize(1));
+  }
+  sync.go();
+  const failure = sync.receive();
+  if (failure?.kind === "failed") throw new LaunchError(program, failure);
+  sync.close();
+}
+
+/**
+ * Performs one step of a start, registering first how it is taken back. What a step brings is kept in `start`.
+ * @throws MdockerError naming what failed; the caller unwinds the undo stack.
+ */
+export async function performStep(start: Start, step: StartStep): Promise<void> {
+  const { prepared, kept, running, observer } = start;
+  switch (step.kind) {
+    case "reserve":
+      return reserve(start);
+    case "files":
+      return writeFiles(start);
+    case "layers":
+      kept.push("writable layer", () => removeLayers(prepared.overlay.directory));
+      return prepareLayers(prepared.overlay);
+    case "cgroup":
+      if (step.first) running.push("cgroup", () => removeCgroup(prepared.cgroup.host, prepared.cgroup.path));
+      return performCgroup(step.action);
+    case "launch":
+      return launchContainer(start);
+    case "lease":
+      return lease(start, step.connection);
+    case "network": {
+      const { network, number } = step.connection;
+      start.networks[number] = await ensureNetwork(prepared.instance, network, observer);
+      return;
+    }
+    case "connect":
+      return connect(start, step.connection);
+    case "loopback":
+      return withNetns(start, (netns) => configureLoopback(netns, observer));
+    case "hosts":
+      return writeHosts(start);
+    case "record":
+      return recordRunning(start);
+    case "go":
+      return go(start);
+    default:
+      return step satisfies never;
+  }
+}

@@ -1,0 +1,143 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { cgroupDirectory, joinFiles, watchFiles } from "../../cgroup/files.ts";
+import { detectCgroups } from "../../cgroup/host.ts";
+import { cgroupMounts } from "../../cgroup/mounts.ts";
+import { planCgroup } from "../../cgroup/plan.ts";
+import { containerSysctls } from "../../net/endpoint.ts";
+import { planOverlay } from "../../overlay/layers.ts";
+import { lookupUser } from "../../rootfs/users.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { planSecurity } from "../security/plan.ts";
+import { findNetwork } from "./find-network.ts";
+import { findRoot } from "./find-root.ts";
+import { newId } from "./names.ts";
+import type { Prepared } from "./prepared.ts";
+import { buildProgram } from "./program.ts";
+import { findContainer } from "./refresh.ts";
+import type { RunRequest } from "./request.ts";
+import { buildSpec, commandLine } from "./spec.ts";
+import type { Connection } from "./step.ts";
+import { containerPaths } from "./store.ts";
+
+/** Named volumes live here, each with its files in `_data`, as docker has them. */
+function volumePath(instance: Instance, name: string): string {
+  if (!/^[a-zA-Z0-9][\w.-]{0,127}$/.test(name)) {
+    throw new UsageError(
+      `--volume: ${name}: expected an absolute path or a name of letters, digits, _ . and -`,
+    );
+  }
+  return join(instance.root, "volumes", name, "_data");
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true;
+}
+
+/** Host directories that the mounts need and that do not exist yet; a missing source of --mount is an error. */
+function missingSources(instance: Instance, request: RunRequest): string[] {
+  const missing: string[] = [];
+  for (const mount of request.mounts) {
+    if (mount.kind === "volume") missing.push(volumePath(instance, mount.name));
+    if (mount.kind !== "bind" || existsSync(mount.source)) continue;
+    if (!mount.create)
+      throw new UsageError(
+        `--mount: source ${mount.source} does not exist on the host: create it, or use -v`,
+      );
+    missing.push(mount.source);
+  }
+  return missing;
+}
+
+/** The namespace file to join for `--network container:X`. */
+function networkPath(instance: Instance, request: RunRequest): string | undefined {
+  if (request.network.kind !== "container") return undefined;
+  const { init, state, name } = findContainer(instance, request.network.container);
+  if (init === undefined || (state !== "running" && state !== "paused")) {
+    throw new UsageError(
+      `--network container:${request.network.container}: container ${name} is not running`,
+    );
+  }
+  return `/proc/${init.pid}/ns/net`;
+}
+
+/** The networks that the container's interfaces are on. */
+async function connectionsOf(instance: Instance, request: RunRequest): Promise<Connection[]> {
+  if (request.network.kind !== "bridge") return [];
+  const connections: Connection[] = [];
+  for (const attachment of request.network.attachments) {
+    const network = await findNetwork(instance, attachment.network);
+    connections.push({ network, attachment, number: connections.length });
+  }
+  return connections;
+}
+
+/**
+ * Thinks a container through: image, user, privileges, limits, mounts, program. Looks at the host, changes nothing.
+ * @throws UsageError or SetupError for what can be known to fail now.
+ */
+export async function prepare(instance: Instance, request: RunRequest): Promise<Prepared> {
+  const root = findRoot(instance, request.root);
+  const id = newId();
+  const paths = containerPaths(instance, id);
+  if (commandLine(request, root.config).length === 0) {
+    throw new UsageError(`no command given, and ${root.name} names none: add one at the end`);
+  }
+  const user = lookupUser(root.layers, request.user ?? root.config.user, request.groups);
+  const security = planSecurity(instance, { ...request, uid: user.uid });
+  const notes = [...security.notes];
+  const overlay = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
+  const host = detectCgroups();
+  const cgroupPath = `${instance.prefix}/${id}`;
+  const sysctls =
+    request.network.kind === "bridge" || request.network.kind === "none" ? containerSysctls() : {};
+  const spec = buildSpec(request, {
+    id,
+    rootPath: overlay.merged,
+    image: root.config,
+    user,
+    etc: paths.etc,
+    cgroupsPath: `/${cgroupPath}`,
+    security,
+    rlimits: security.rlimits,
+    networkSysctl: sysctls,
+    volumePath: (name) => volumePath(instance, name),
+    networkPath: networkPath(instance, request),
+  });
+  const resources = spec.linux.resources ?? {};
+  const directory = cgroupDirectory(host, cgroupPath);
+  const program = buildProgram({
+    spec,
+    init: request.init,
+    interactive: request.interactive,
+    foreground: true,
+    overlay,
+    cgroupJoin: joinFiles(host, cgroupPath, resources),
+    cgroupBirth: directory !== undefined,
+    cgroupMounts: cgroupMounts(host, resources),
+    watch: watchFiles(host, cgroupPath),
+    leftovers: [],
+    seccomp:
+      security.seccomp === "unconfined"
+        ? undefined
+        : { filter: security.seccomp.filter((note) => notes.push(note)), name: security.seccomp.name },
+    deviceLinks: security.deviceLinks,
+    optionalSysctls: new Set(Object.keys(sysctls)),
+    isDirectory,
+  });
+  return {
+    instance,
+    id,
+    request,
+    image: root.name,
+    layers: root.layers,
+    overlay,
+    spec,
+    program,
+    cgroup: { host, path: cgroupPath, actions: planCgroup(host, cgroupPath, resources), directory },
+    connections: await connectionsOf(instance, request),
+    directories: missingSources(instance, request),
+    notes,
+  };
+}

@@ -1,0 +1,34 @@
+import type { CgroupAction } from "../../cgroup/action.ts";
+import type { CgroupHost } from "../../cgroup/host.ts";
+import type { OverlayPlan } from "../../overlay/layers.ts";
+import type { OciSpec } from "../core/oci.ts";
+import type { Instance } from "../core/paths.ts";
+import type { Program } from "../program/step.ts";
+import type { RunRequest } from "./request.ts";
+import type { Connection } from "./step.ts";
+
+/** A container thought through: everything known that can be known before anything is done. */
+export interface Prepared {
+  readonly instance: Instance;
+  readonly id: string;
+  readonly request: RunRequest;
+  /** Image reference or root directory, as the user named it. */
+  readonly image: string;
+  /** Lowest first. */
+  readonly layers: readonly string[];
+  readonly overlay: OverlayPlan;
+  readonly spec: OciSpec;
+  readonly program: Program;
+  readonly cgroup: {
+    readonly host: CgroupHost;
+    readonly path: string;
+    readonly actions: readonly CgroupAction[];
+    /** v2: the directory that the child is born in. */
+    readonly directory: string | undefined;
+  };
+  readonly connections: readonly Connection[];
+  /** Host directories to be made for -v and named volumes. */
+  readonly directories: readonly string[];
+  /** One line each: what the host cannot give as asked. */
+  readonly notes: readonly string[];
+}

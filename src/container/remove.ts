@@ -1,0 +1,68 @@
+import { detectCgroups } from "../../cgroup/host.ts";
+import { removeCgroup } from "../../cgroup/remove.ts";
+import { disconnectEndpoint } from "../../net/endpoint.ts";
+import { releaseLease } from "../../net/ipam.ts";
+import { linkAlias } from "../../net/network.ts";
+import { removeLayers } from "../../overlay/prepare.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { UndoStack } from "../core/undo.ts";
+import { isAlive } from "../sys/process.ts";
+import type { ContainerRecord } from "./record.ts";
+import { isLive } from "./refresh.ts";
+import { sendSignal } from "./signals.ts";
+import { containerPaths, releaseName, removeContainerFiles } from "./store.ts";
+
+/** How long the kernel may take to end all processes of a killed pid namespace. */
+const endingMs = 10_000;
+
+/** Waits until the processes of a killed container are gone: pid 1 ends last, the monitor after it. */
+async function awaitEnd(record: ContainerRecord): Promise<void> {
+  const deadline = Date.now() + endingMs;
+  while ([record.init, record.monitor].some((process) => process !== undefined && isAlive(process))) {
+    if (Date.now() > deadline)
+      throw new UsageError(
+        `container ${record.name} does not end after SIGKILL: see ps -p ${record.init?.pid}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Removes everything of a container that no longer runs: kernel objects first, its record last. */
+export async function removeTraces(instance: Instance, record: ContainerRecord): Promise<void> {
+  const undo = new UndoStack();
+  const { id, name } = record;
+  undo.push("record", () => removeContainerFiles(instance, id));
+  undo.push("name", () => releaseName(instance, name, id));
+  undo.push("writable layer", () => removeLayers(containerPaths(instance, id).directory));
+  const { cgroup } = record;
+  if (cgroup !== undefined) undo.push("cgroup", () => removeCgroup(detectCgroups(), cgroup));
+  if (record.network.kind === "bridge") {
+    for (const { network } of record.network.attachments) {
+      undo.push(`lease on ${network}`, () => releaseLease(instance, { name: network }, id));
+    }
+  }
+  for (const { hostName, network } of record.endpoints) {
+    const alias = linkAlias({ owner: instance.prefix, name: network }, id);
+    undo.push(`link ${hostName}`, () => disconnectEndpoint({ hostName, alias }));
+  }
+  await undo.unwind();
+}
+
+/**
+ * Removes a container. A running one is refused unless `force`, which kills it first.
+ * @throws UsageError when it runs; SetupError listing what could not be removed.
+ */
+export async function removeContainer(
+  instance: Instance,
+  record: ContainerRecord,
+  { force }: { readonly force: boolean },
+): Promise<void> {
+  if (isLive(record)) {
+    if (!force)
+      throw new UsageError(`container ${record.name} is running: stop it first, or use mdocker rm -f`);
+    if (record.init !== undefined && isAlive(record.init)) sendSignal(record.init.pid, "SIGKILL");
+    await awaitEnd(record);
+  }
+  await removeTraces(instance, record);
+}

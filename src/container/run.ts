@@ -1,0 +1,123 @@
+import { explainExec } from "../../rootfs/exec-failure.ts";
+import { ExitCode, MdockerError, messageOf } from "../core/errors.ts";
+import type { Observer } from "../core/explain.ts";
+import type { Instance } from "../core/paths.ts";
+import { UndoStack } from "../core/undo.ts";
+import { exitCodeOf } from "../program/message.ts";
+import { LaunchError } from "./launch.ts";
+import { performStep, type Start } from "./perform.ts";
+import { planStart } from "./plan.ts";
+import { prepare } from "./prepare.ts";
+import type { Prepared } from "./prepared.ts";
+import { readExit } from "./refresh.ts";
+import type { RunRequest } from "./request.ts";
+import { forwardSignals } from "./signals.ts";
+import { writeRecord } from "./store.ts";
+
+export interface RunOptions {
+  readonly observer?: Observer | undefined;
+  /** Shows a line to the user, on stderr. */
+  readonly say: (line: string) => void;
+  /** Called after each step of the plan: tests make it throw, to see that everything is taken back. */
+  readonly afterStep?: ((index: number) => void) | undefined;
+}
+
+/** A failed execve gets the exit code that a shell would give, and says what is wrong with the file. */
+function explainFailure(error: unknown, prepared: Prepared): unknown {
+  if (!(error instanceof LaunchError) || !error.isExec) return error;
+  const command = prepared.spec.process.args[0] ?? "";
+  const { errno } = error.failure;
+  const missing = errno === "ENOENT" || errno === "ENOTDIR";
+  const why =
+    (command.includes("/") ? explainExec(prepared.layers, command) : undefined) ??
+    (missing ? "no such file in the container" : errno);
+  const code = missing ? ExitCode.notFound : ExitCode.notExecutable;
+  return new MdockerError(`exec failed: ${command}: ${why}`, code, { cause: error });
+}
+
+/** Shows output, passes signals and resizes on, until the monitor says how the container ended. Returns its wait status. */
+async function attend(start: Start): Promise<number | undefined> {
+  const { launched, terminal } = start;
+  if (launched === undefined) throw new Error("nothing was launched");
+  const relay =
+    terminal === undefined
+      ? undefined
+      : (await import("./relay.ts")).relayTerminal(terminal, process.stdin, process.stdout);
+  const stopForwarding = forwardSignals(launched.child.pid);
+  try {
+    const message = await launched.control.receiveLater();
+    return message?.kind === "exited" ? message.status : undefined;
+  } finally {
+    await relay?.finish();
+    stopForwarding();
+  }
+}
+
+/** Takes everything back; what fails is said, and does not hide how the container itself ended. */
+async function cleanUp(start: Start, keep: boolean, say: (line: string) => void): Promise<void> {
+  if (keep) start.kept.commit();
+  for (const stack of [start.running, start.kept]) {
+    try {
+      await stack.unwind();
+    } catch (error) {
+      say(`warning: ${messageOf(error)}; run mdocker gc`);
+    }
+  }
+}
+
+function keepRecord(start: Start): void {
+  const { record, prepared } = start;
+  if (record === undefined) return;
+  writeRecord(prepared.instance, {
+    ...record,
+    state: "exited",
+    exit: readExit(prepared.instance, record.id),
+  });
+}
+
+/**
+ * Runs a container in the foreground: sets it up, attends to it, and leaves nothing of it but, with `keep`, its record
+ * and writable layer. Returns the exit code: the command's own, or 128 and the signal.
+ * @throws MdockerError with the exit code to end with, after everything has been taken back.
+ */
+export async function runContainer(
+  instance: Instance,
+  request: RunRequest,
+  options: RunOptions,
+): Promise<number> {
+  const { observer, say, afterStep } = options;
+  const prepared = await prepare(instance, request);
+  for (const note of prepared.notes) say(note);
+  const start: Start = {
+    prepared,
+    running: new UndoStack(),
+    kept: new UndoStack(),
+    observer,
+    stdio: [0, 1, 2],
+    record: undefined,
+    launched: undefined,
+    addresses: [],
+    networks: [],
+    endpoints: [],
+    terminal: undefined,
+  };
+  let ended = false;
+  try {
+    let index = 0;
+    for (const step of planStart(prepared)) {
+      await performStep(start, step);
+      afterStep?.(index++);
+    }
+    const status = await attend(start);
+    ended = true;
+    if (status === undefined)
+      throw new MdockerError("the monitor of the container is gone; the container was ended", ExitCode.setup);
+    if (request.keep) keepRecord(start);
+    const code = exitCodeOf(status);
+    return code;
+  } catch (error) {
+    throw explainFailure(error, prepared);
+  } finally {
+    await cleanUp(start, ended && request.keep, say);
+  }
+}

@@ -1,0 +1,25 @@
+import type { CgroupAction } from "../../cgroup/action.ts";
+import type { Network } from "../../net/network.ts";
+import type { Attachment } from "../core/network-request.ts";
+
+/** One interface to be made: the `number`th of the container. */
+export interface Connection {
+  readonly network: Network;
+  readonly attachment: Attachment;
+  readonly number: number;
+}
+
+/** The steps of a start, as data. `perform` does them, `describe` explains them; both see the same list. */
+export type StartStep =
+  | { readonly kind: "reserve" }
+  | { readonly kind: "files" }
+  | { readonly kind: "layers" }
+  | { readonly kind: "cgroup"; readonly first: boolean; readonly action: CgroupAction }
+  | { readonly kind: "launch" }
+  | { readonly kind: "lease"; readonly connection: Connection }
+  | { readonly kind: "network"; readonly connection: Connection }
+  | { readonly kind: "connect"; readonly connection: Connection }
+  | { readonly kind: "loopback" }
+  | { readonly kind: "hosts" }
+  | { readonly kind: "record" }
+  | { readonly kind: "go" };
