@@ -30,16 +30,12 @@ function chosenProgram(env: NodeJS.ProcessEnv): string {
   throw new UsageError(`MDOCKER_IPTABLES: ${choice}: expected nft or legacy`);
 }
 
-function find(program: string, env: NodeJS.ProcessEnv): string {
-  // Users' shells often lack the sbin folders.
-  const folders = [...(env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"].filter((folder) =>
-    folder.startsWith("/"),
-  );
-  for (const folder of folders) {
-    const path = join(folder, program);
-    if (existsSync(path)) return path;
-  }
-  throw new SetupError(`${program} is not installed (Debian: apt-get install iptables)`);
+/** The first of the folders' programs of that name. @throws SetupError that names the package when there is none. */
+export function findProgram(program: string, folders: readonly string[]): string {
+  const path = folders.map((folder) => join(folder, program)).find((it) => existsSync(it));
+  if (path === undefined)
+    throw new SetupError(`${program} is not installed (Debian: apt-get install iptables)`);
+  return path;
 }
 
 /**
@@ -48,10 +44,14 @@ function find(program: string, env: NodeJS.ProcessEnv): string {
  */
 export async function openIptables(env: NodeJS.ProcessEnv = process.env): Promise<Iptables> {
   const program = chosenProgram(env);
+  // Users' shells often lack the sbin folders.
+  const folders = [...(env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"].filter((it) =>
+    it.startsWith("/"),
+  );
   const paths = {
-    iptables: find(program, env),
-    save: find(`${program}-save`, env),
-    restore: find(`${program}-restore`, env),
+    iptables: findProgram(program, folders),
+    save: findProgram(`${program}-save`, folders),
+    restore: findProgram(`${program}-restore`, folders),
   };
   const { execaSync } = await import("execa");
   const run = (path: string, args: readonly string[], input = ""): string => {

@@ -1,5 +1,5 @@
 import { UsageError } from "../src/core/errors.ts";
-import { formatIpv4, ipv4, ipv4Block, lastOf } from "./ipv4.ts";
+import { formatIpv4, ipv4, ipv4Block, lastOf, parseIpv4 } from "./ipv4.ts";
 import type { Network } from "./network.ts";
 
 /*
@@ -36,7 +36,7 @@ export async function checkFixedAddress(network: Network, address: string): Prom
   const refuse = (why: string): never => {
     throw new UsageError(`--ip: ${address}: ${why}`);
   };
-  if (address.includes("/") || address.includes(":") || !IPCIDR.isValidAddress(address)) {
+  if (parseIpv4(address) === undefined || !IPCIDR.isValidAddress(address)) {
     refuse(`expected an IPv4 address of ${subnet}`);
   }
   if (!new IPCIDR(subnet).contains(address)) refuse(`outside of ${subnet}, the subnet of network ${name}`);
