@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { lowersInUse } from "../../overlay/prepare.ts";
 import type { Image } from "../../rootfs/image.ts";
 import { collectImageGarbage } from "../../rootfs/image-garbage.ts";
@@ -12,16 +12,10 @@ import {
 } from "../../rootfs/image-store.ts";
 import { familiarRepository, parseReference } from "../../rootfs/reference.ts";
 import { UsageError } from "../core/errors.ts";
-import { findInstance, type Instance, type InstanceOptions } from "../core/paths.ts";
+import type { Instance } from "../core/paths.ts";
 import { formatBytes } from "../core/units.ts";
-
-function instanceOf(command: Command): Instance {
-  return findInstance(command.optsWithGlobals<InstanceOptions>(), process.env);
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
+import { print, say } from "./output.ts";
+import { instanceOf } from "./program.ts";
 
 /** `3 minutes ago`, as docker shows ages. */
 function age(iso: string, now: number): string {
@@ -114,8 +108,8 @@ async function create(instance: Instance, name: string, options: CreateOptions):
     force: options.force,
   });
   const lacking = describeMissing(missing);
-  if (lacking !== undefined) process.stderr.write(`${name}: ${lacking}\n`);
-  print(changed ? `${name}: ${image.id} (${formatBytes(image.size)})` : `${name}: up to date`);
+  if (lacking !== undefined) say(`${name}: ${lacking}`);
+  print(changed ? `${name}: ${image.id} (${formatBytes(image.size)})\n` : `${name}: up to date\n`);
 }
 
 function remove(instance: Instance, name: string, force: boolean): RemovedImage {
@@ -130,9 +124,9 @@ function remove(instance: Instance, name: string, force: boolean): RemovedImage 
   return removed;
 }
 
-/** `mdocker image ...`: make, show, name and remove images. */
-export function imageCommand(): Command {
-  const image = new Command("image").description("make, list, inspect and remove images");
+/** Adds `image` to the command tree: make, show, name and remove images. */
+export function registerImage(program: Command): void {
+  const image = program.command("image").description("make, list, inspect and remove images");
   image
     .command("create")
     .description("make the default image from this host's own programs, without any network")
@@ -158,7 +152,8 @@ export function imageCommand(): Command {
     .option("--no-trunc", "whole ids")
     .option("--json", "one JSON document a line")
     .action((options: ListOptions, command: Command) => {
-      for (const line of renderImages(listImages(instanceOf(command)), options, Date.now())) print(line);
+      for (const line of renderImages(listImages(instanceOf(command)), options, Date.now()))
+        print(`${line}\n`);
     });
   image
     .command("inspect")
@@ -193,17 +188,11 @@ export function imageCommand(): Command {
       try {
         for (const name of names) {
           const { untagged, deleted } = remove(instance, name, options.force === true);
-          for (const reference of untagged) print(`Untagged: ${reference}`);
-          if (deleted !== undefined) print(`Deleted: ${deleted}`);
+          for (const reference of untagged) print(`Untagged: ${reference}\n`);
+          if (deleted !== undefined) print(`Deleted: ${deleted}\n`);
         }
       } finally {
         collectImageGarbage(instance, lowersInUse(join(instance.root, "containers")));
       }
     });
-  return image;
-}
-
-/** Adds `image` to the command tree. */
-export function registerImage(program: Command): void {
-  program.addCommand(imageCommand());
 }
