@@ -18,8 +18,10 @@ const known: Readonly<Record<string, Change>> = {
   nodiratime: { set: mountFlags.MS_NODIRATIME },
   relatime: { set: mountFlags.MS_RELATIME },
   strictatime: { set: mountFlags.MS_STRICTATIME },
+  remount: { set: mountFlags.MS_REMOUNT },
   bind: { set: mountFlags.MS_BIND },
   rbind: { set: mountFlags.MS_BIND | mountFlags.MS_REC },
+  remount: { set: mountFlags.MS_REMOUNT },
 };
 
 const propagations: Readonly<Record<string, number>> = {

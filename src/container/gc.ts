@@ -1,7 +1,8 @@
 import { readdirSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroups } from "../../cgroup/host.ts";
-import { listCgroups, removeCgroup } from "../../cgroup/remove.ts";
+import { removeCgroup } from "../../cgroup/remove.ts";
+import { listCgroups } from "../../cgroup/list.ts";
 import { readMarkers } from "../../net/state.ts";
 import { removeNetwork } from "../../net/tear-down.ts";
 import { collectImageGarbage } from "../../rootfs/image-garbage.ts";
