@@ -1,0 +1,167 @@
+import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
+import type { PlannedAction } from "../src/core/explain.ts";
+import { attachDeviceProgram } from "../src/sys/bpf.ts";
+import { CannotEnforceError } from "./cannot-enforce.ts";
+import type { LimitTarget } from "./limit.ts";
+import { parentsOf } from "./place.ts";
+
+/** What is done to set up a cgroup. Every action also says what it is, for `--explain`. */
+export type CgroupAction = PlannedAction &
+  (
+    | { readonly op: "make"; readonly mountPoint: string; readonly path: string }
+    /** v2: hands controllers down to the children of `directory`. */
+    | { readonly op: "enable"; readonly directory: string; readonly controllers: readonly string[] }
+    /** v1 cpusets are born empty, and nothing can run in them: copies the parent's value if there is none. */
+    | { readonly op: "inherit"; readonly parent: string; readonly directory: string; readonly file: string }
+    | {
+        readonly op: "write";
+        readonly directory: string;
+        readonly option: string;
+        readonly targets: readonly LimitTarget[];
+      }
+    | { readonly op: "devices"; readonly directory: string; readonly program: Uint8Array }
+  );
+
+/** How often a parent may vanish under our hands: another container that was its last has just ended. */
+const attempts = 1000;
+
+/** Writes each value with a write(2) of its own. Never creates a file: cgroupfs has what it has. */
+export function writeValues(file: string, values: readonly string[]): void {
+  const fd = openSync(file, constants.O_WRONLY);
+  try {
+    for (const value of values) writeSync(fd, value);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function makeParents(mountPoint: string, path: string): void {
+  for (const parent of parentsOf(path)) {
+    try {
+      mkdirSync(join(mountPoint, parent));
+    } catch (error) {
+      if (!hasErrno(error, "EEXIST", "ENOENT")) throw error;
+    }
+  }
+}
+
+/** A cgroup that is there already is one that was left behind: it is made anew, so that no limit or count of it stays. */
+function removeLeftover(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return;
+    if (!hasErrno(error, "EBUSY")) throw error;
+    throw new SetupError(`cgroup ${directory} exists already and is in use (see its cgroup.procs)`, {
+      cause: error,
+    });
+  }
+}
+
+function make(mountPoint: string, path: string): void {
+  const directory = join(mountPoint, path);
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    try {
+      mkdirSync(directory);
+      return;
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) makeParents(mountPoint, path);
+      else if (hasErrno(error, "EEXIST")) removeLeftover(directory);
+      else if (hasErrno(error, "EROFS")) {
+        throw new SetupError(`cannot make cgroup ${directory}: ${mountPoint} is mounted read-only`, {
+          cause: error,
+        });
+      } else throw new SetupError(`cannot make cgroup ${directory}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  throw new SetupError(`cannot make cgroup ${directory}: is ${mountPoint} still mounted?`);
+}
+
+function enable(directory: string, controllers: readonly string[]): void {
+  const file = join(directory, "cgroup.subtree_control");
+  const enabled = readFileSync(file, "utf8").split(/\s+/);
+  const missing = controllers.filter((name) => !enabled.includes(name));
+  if (missing.length === 0) return;
+  try {
+    writeValues(file, [missing.map((name) => `+${name}`).join(" ")]);
+  } catch (error) {
+    const why = hasErrno(error, "EBUSY")
+      ? `processes live in ${directory} itself, and cgroup v2 hands controllers down only from a cgroup without any: move them into a child of it`
+      : messageOf(error);
+    throw new SetupError(`cannot enable cgroup controllers ${missing.join(", ")} in ${directory}: ${why}`, {
+      cause: error,
+    });
+  }
+}
+
+function inherit(parent: string, directory: string, file: string): void {
+  const own = join(directory, file);
+  if (readFileSync(own, "utf8").trim() !== "") return;
+  writeValues(own, [readFileSync(join(parent, file), "utf8").trim()]);
+}
+
+const hints: Readonly<Record<string, string>> = {
+  EINVAL: "the kernel does not take this value here, or a parent cgroup allows less",
+  ERANGE: "more than this host has",
+  ENODEV: "there is no such block device",
+  EBUSY: "more is in use than can be taken back",
+  EACCES: "a parent cgroup allows less",
+  EPERM: "not permitted in this cgroup",
+};
+
+function write(directory: string, option: string, targets: readonly LimitTarget[]): void {
+  for (const { file, values } of targets) {
+    const path = join(directory, file);
+    try {
+      writeValues(path, values);
+      return;
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) continue;
+      const [errno = messageOf(error)] = Object.keys(hints).filter((name) => hasErrno(error, name));
+      const hint = hints[errno] === undefined ? "" : ` (${hints[errno]})`;
+      const why = `write ${values.join(", ")} to ${path}: ${errno}${hint}`;
+      throw new CannotEnforceError(option, why, { cause: error });
+    }
+  }
+  const files = targets.map(({ file }) => file).join(" or ");
+  throw new CannotEnforceError(option, `this kernel has no ${files} in ${directory}`);
+}
+
+function attachDevices(directory: string, program: Uint8Array): void {
+  const cgroup = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    attachDeviceProgram(cgroup, program);
+  } catch (error) {
+    throw new CannotEnforceError("device rules", messageOf(error), { cause: error });
+  } finally {
+    closeSync(cgroup);
+  }
+}
+
+/**
+ * Does one action of a plan. Synchronous: a few dozen microseconds each.
+ * @throws CannotEnforceError when the kernel refuses a limit or lacks it, SetupError when the cgroup cannot be made.
+ */
+export function performCgroup(action: CgroupAction): void {
+  switch (action.op) {
+    case "make":
+      make(action.mountPoint, action.path);
+      break;
+    case "enable":
+      enable(action.directory, action.controllers);
+      break;
+    case "inherit":
+      inherit(action.parent, action.directory, action.file);
+      break;
+    case "write":
+      write(action.directory, action.option, action.targets);
+      break;
+    case "devices":
+      attachDevices(action.directory, action.program);
+      break;
+    default:
+      action satisfies never;
+  }
+}

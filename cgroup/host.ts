@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { SetupError } from "../src/core/errors.ts";
+import { type CgroupMount, parseCgroupMounts } from "./mountinfo.ts";
+
+/** A host with cgroup v1 controllers (legacy or hybrid). */
+export interface V1Host {
+  readonly driver: "v1";
+  /** Mount point of each controller's hierarchy; controllers mounted together share one. */
+  readonly controllers: ReadonlyMap<string, string>;
+}
+
+/** A host whose controllers are all in the one tree of cgroup v2. */
+export interface V2Host {
+  readonly driver: "v2";
+  readonly root: string;
+  readonly controllers: ReadonlySet<string>;
+}
+
+/** How this host controls resources. */
+export type CgroupHost = V1Host | V2Host;
+
+const v1Controllers: ReadonlySet<string> = new Set([
+  "cpu",
+  "cpuacct",
+  "cpuset",
+  "memory",
+  "devices",
+  "freezer",
+  "blkio",
+  "pids",
+  "hugetlb",
+  "rdma",
+  "misc",
+  "perf_event",
+  "net_cls",
+  "net_prio",
+]);
+
+/** A mount of a whole hierarchy before one of a part (a bind mount of some cgroup), the usual place before others. */
+function byPreference(one: CgroupMount, other: CgroupMount): number {
+  const rank = ({ root, mountPoint }: CgroupMount): number =>
+    (root === "/" ? 0 : 2) + (mountPoint.startsWith("/sys/fs/cgroup") ? 0 : 1);
+  return rank(one) - rank(other);
+}
+
+/**
+ * Finds out how this host controls resources, from the mounts that this process sees: v1 when memory, cpu or pids has a
+ * hierarchy of its own, whatever else is mounted; else the v2 tree.
+ * @param mountinfo Text of /proc/self/mountinfo.
+ * @param readControllers Reads a cgroup.controllers file.
+ * @throws SetupError when no cgroup file system is mounted.
+ */
+export function detectCgroups(
+  mountinfo: string = readFileSync("/proc/self/mountinfo", "utf8"),
+  readControllers: (path: string) => string = (path) => readFileSync(path, "utf8"),
+): CgroupHost {
+  const mounts = parseCgroupMounts(mountinfo).sort(byPreference);
+  const controllers = new Map<string, string>();
+  for (const { version, options, mountPoint } of mounts) {
+    if (version !== 1) continue;
+    for (const option of options) {
+      if (v1Controllers.has(option) && !controllers.has(option)) controllers.set(option, mountPoint);
+    }
+  }
+  const tree = mounts.find(({ version }) => version === 2);
+  const isV1 = ["memory", "cpu", "pids"].some((name) => controllers.has(name));
+  if (tree !== undefined && !isV1) {
+    const text = readControllers(`${tree.mountPoint}/cgroup.controllers`);
+    return { driver: "v2", root: tree.mountPoint, controllers: new Set(text.split(/\s+/).filter(Boolean)) };
+  }
+  if (controllers.size === 0) {
+    throw new SetupError(
+      "no cgroups are mounted: expected them on /sys/fs/cgroup (try: mount -t cgroup2 cgroup2 /sys/fs/cgroup)",
+    );
+  }
+  return { driver: "v1", controllers };
+}

@@ -1,0 +1,56 @@
+import { rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { hasErrno, SetupError } from "../src/core/errors.ts";
+import type { CgroupHost } from "./host.ts";
+import { killAll, remaining } from "./kill.ts";
+import { checkPath, hierarchies, parentsOf } from "./place.ts";
+import { pause, treeOf } from "./processes.ts";
+
+/** How long killed processes may take to end. */
+const patienceMs = 10_000;
+
+/** rmdir(2) of a cgroup; gone already is success, and so is one in use (then false). */
+function tryRemove(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return true;
+    if (hasErrno(error, "EBUSY", "ENOTEMPTY")) return false;
+    throw error;
+  }
+}
+
+/** Removes the cgroup with those below it, in one hierarchy; false when processes keep it. */
+function tryRemoveTree(directory: string): boolean {
+  return tryRemove(directory) || treeOf(directory).map(tryRemove).every(Boolean);
+}
+
+/**
+ * Removes the cgroup of a container from every hierarchy, and the instance's own above it when that was the last one.
+ * Whatever runs in it is killed; only that. None there is success.
+ * @throws SetupError naming the processes that do not end.
+ */
+export function removeCgroup(host: CgroupHost, path: string): void {
+  checkPath(path);
+  const mountPoints = hierarchies(host);
+  // Mostly everything has ended and this is all there is to it.
+  let left = mountPoints.filter((mountPoint) => !tryRemove(join(mountPoint, path)));
+  const deadline = Date.now() + patienceMs;
+  for (let ms = 0.5; left.length > 0; ms = Math.min(ms * 2, 50)) {
+    killAll(host, path);
+    left = left.filter((mountPoint) => !tryRemoveTree(join(mountPoint, path)));
+    if (left.length === 0) break;
+    if (Date.now() > deadline) {
+      const pids = [...remaining(host, path)].slice(0, 10).join(", ");
+      const directories = left.map((mountPoint) => join(mountPoint, path)).join(", ");
+      throw new SetupError(
+        `cgroup ${directories} cannot be removed: processes ${pids || "of another pid namespace"} in it do not end`,
+      );
+    }
+    pause(ms);
+  }
+  for (const parent of parentsOf(path).reverse()) {
+    for (const mountPoint of mountPoints) tryRemove(join(mountPoint, parent));
+  }
+}
