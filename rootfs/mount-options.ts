@@ -21,7 +21,6 @@ const known: Readonly<Record<string, Change>> = {
   remount: { set: mountFlags.MS_REMOUNT },
   bind: { set: mountFlags.MS_BIND },
   rbind: { set: mountFlags.MS_BIND | mountFlags.MS_REC },
-  remount: { set: mountFlags.MS_REMOUNT },
 };
 
 const propagations: Readonly<Record<string, number>> = {
