@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import type { Declaration } from "./option-row.ts";
+
+/** Adds one command to the tree; `declaration` is given for a parse of real words. */
+export type Register = (program: Command, declaration?: Declaration) => void;
+
+/** Every command, in the order of the help text, with what loads its module: a start pays for its own only. */
+export const commands: Readonly<Record<string, () => Promise<Register>>> = {
+  run: async () => (await import("./run.ts")).registerRun,
+  ps: async () => (await import("./ps.ts")).registerPs,
+  inspect: async () => (await import("./inspect.ts")).registerInspect,
+  kill: async () => (await import("./kill.ts")).registerKill,
+  rm: async () => (await import("./rm.ts")).registerRm,
+  gc: async () => (await import("./gc.ts")).registerGc,
+  image: async () => (await import("./image.ts")).registerImage,
+  info: async () => (await import("./info.ts")).registerInfo,
+  doctor: async () => (await import("./doctor.ts")).registerDoctor,
+  version: async () => (await import("./version.ts")).registerVersion,
+  completion: async () => (await import("./completion.ts")).registerCompletion,
+  man: async () => (await import("./man.ts")).registerMan,
+};
+
+/** Commands that are about all the others: they need the whole tree. */
+export const treeCommands: ReadonlySet<string> = new Set(["help", "completion", "man"]);
+
+/** Adds every command, with all options: for help, completion and the man page. */
+export async function registerAll(program: Command): Promise<void> {
+  for (const load of Object.values(commands)) (await load())(program);
+}

@@ -1,0 +1,19 @@
+import { detectBackend } from "../../../net/iptables.ts";
+import { messageOf } from "../../core/errors.ts";
+import { type Check, type Finding, fail, ok } from "./check.ts";
+
+/** iptables, and which of the kernel's packet filters it drives. */
+export const firewall: Check = {
+  name: "iptables",
+  look: async ({ env }): Promise<Finding> => {
+    try {
+      const { name, version } = await detectBackend(env);
+      return ok(`${version}, ${name} backend`);
+    } catch (error) {
+      return fail(
+        messageOf(error),
+        "apt-get install iptables; MDOCKER_IPTABLES=nft|legacy chooses between two",
+      );
+    }
+  },
+};

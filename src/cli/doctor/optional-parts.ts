@@ -1,0 +1,26 @@
+import { type Check, type Finding, info, ok } from "./check.ts";
+import { findKernelPart } from "./kernel-option.ts";
+
+function part(name: string, option: string, use: string): Check {
+  return {
+    name,
+    look: (ground): Finding => {
+      const presence = findKernelPart(ground, name, option);
+      return presence === "absent" || presence === "unknown"
+        ? info(`${presence}: ${use}`, `use a kernel with ${option}, where that is wanted`)
+        : ok(presence);
+    },
+  };
+}
+
+/** Parts of the kernel that only some commands need. */
+export const optionalParts: readonly Check[] = [
+  part(
+    "sch_netem",
+    "CONFIG_NET_SCH_NETEM",
+    "links can be slowed down, but not made to delay or lose packets",
+  ),
+  part("sch_tbf", "CONFIG_NET_SCH_TBF", "links cannot be slowed down"),
+  part("8021q", "CONFIG_VLAN_8021Q", "no VLAN links"),
+  part("wireguard", "CONFIG_WIREGUARD", "no WireGuard links"),
+];

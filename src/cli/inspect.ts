@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import { findContainer } from "../container/refresh.ts";
+import { readSpec } from "../container/store.ts";
+import { MdockerError, messageOf } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { print, say } from "./output.ts";
+import { requireRoot } from "./privilege.ts";
+import { instanceOf } from "./program.ts";
+import { renderTemplate } from "./template.ts";
+
+/** What `inspect` shows of one container: its record, and the OCI document it was started from. */
+function describe(instance: Instance, reference: string): object {
+  const record = findContainer(instance, reference);
+  let spec: object | undefined;
+  try {
+    spec = readSpec(instance, record.id);
+  } catch (error) {
+    // A container that is just being made has no document yet.
+    if (!(error instanceof MdockerError)) throw error;
+  }
+  return { ...record, spec };
+}
+
+/** Adds `inspect`. */
+export function registerInspect(program: Command): void {
+  const command = program
+    .command("inspect")
+    .summary("show all that is known of containers")
+    .description(
+      "Shows the record of each container, and under `spec` the OCI runtime-spec document it was started from, as a JSON " +
+        "array; with --format one line for each.",
+    )
+    .helpOption("--help", "show help")
+    .argument("<container...>", "names, ids or beginnings of ids")
+    .option("-f, --format <template>", "json, or a template such as '{{.state}} {{.init.pid}}'")
+    .action((references: readonly string[], { format }: { readonly format?: string }) => {
+      requireRoot("inspect");
+      const found: object[] = [];
+      for (const reference of references) {
+        try {
+          found.push(describe(instanceOf(command), reference));
+        } catch (error) {
+          if (!(error instanceof MdockerError)) throw error;
+          say(messageOf(error));
+          process.exitCode = error.exitCode;
+        }
+      }
+      if (format === undefined) print(`${JSON.stringify(found, null, 2)}\n`);
+      else if (format === "json") print(`${JSON.stringify(found)}\n`);
+      else print(found.map((one) => `${renderTemplate(format, one)}\n`).join(""));
+    });
+}

@@ -1,0 +1,59 @@
+import { type Command, CommanderError } from "commander";
+import { ExitCode, MdockerError, messageOf, UsageError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
+import { commands, treeCommands } from "./commands.ts";
+import { isIncomplete, parseFailure } from "./failure.ts";
+import { printError, say } from "./output.ts";
+import { commandWord, newProgram } from "./program.ts";
+
+/** The command tree as far as these words need it: one command, or all of them. */
+async function treeFor(words: readonly string[], all: boolean): Promise<Command> {
+  const word = commandWord(words);
+  if (word === undefined || treeCommands.has(word)) {
+    const { fullProgram } = await import("./full-program.ts");
+    return fullProgram();
+  }
+  const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
+  if (load === undefined) return refuseCommand(word);
+  const program = newProgram();
+  (await load())(program, { words, all });
+  return program;
+}
+
+async function parse(words: readonly string[], all: boolean): Promise<void> {
+  const program = await treeFor(words, all);
+  await program.parseAsync([...words], { from: "user" });
+}
+
+function refuseCommand(word: string): never {
+  const near = nearest(word, Object.keys(commands));
+  const hint = near === undefined ? "see mdocker --help" : `did you mean ${near}?`;
+  throw new UsageError(`unknown command ${JSON.stringify(word)}: ${hint}`);
+}
+
+/** Reports what was thrown in one line, and returns the exit code. */
+function report(error: unknown, words: readonly string[]): number {
+  const failure = error instanceof CommanderError ? parseFailure(error, commandWord(words)) : error;
+  if (failure === undefined) return 0;
+  say(messageOf(failure).replaceAll(/\s*\n\s*/g, "; "));
+  if (process.env["MDOCKER_DEBUG"] === "1" && failure instanceof Error) {
+    printError(`${failure.stack ?? ""}\n`);
+    if (failure.cause !== undefined) printError(`caused by ${String(failure.cause)}\n`);
+  }
+  return failure instanceof MdockerError ? failure.exitCode : ExitCode.setup;
+}
+
+/** Runs one command line, without the program's own name. Returns the exit code; nothing is thrown. */
+export async function runCommandLine(words: readonly string[]): Promise<number> {
+  try {
+    try {
+      await parse(words, false);
+    } catch (error) {
+      if (!isIncomplete(error)) throw error;
+      await parse(words, true);
+    }
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return report(error, words);
+  }
+}

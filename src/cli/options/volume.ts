@@ -1,0 +1,55 @@
+import { resolve } from "node:path";
+import type { MountRequest } from "../../container/request.ts";
+import { type Given, refuse } from "../flags.ts";
+import { type HostView, hostPath } from "../host-view.ts";
+
+type Propagation = NonNullable<Extract<MountRequest, { kind: "bind" }>["propagation"]>;
+
+const propagations: readonly string[] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
+
+export function isPropagation(text: string): text is Propagation {
+  return propagations.includes(text);
+}
+
+/** A mount point: absolute, not the root itself. @throws UsageError naming `given` */
+export function mountTarget(given: Given, text: string): string {
+  const target = text.startsWith("/") && !text.includes("\0") ? resolve(text) : "/";
+  if (target === "/") refuse(given, `an absolute path in the container, other than /, as target`);
+  return target;
+}
+
+/**
+ * `-v SOURCE:TARGET[:OPTIONS]`: a source with a / (or . or ~ at its beginning) is a host path, anything else a named
+ * volume. @throws UsageError
+ */
+export function parseVolume(given: Given, view: HostView): MountRequest {
+  const pieces = given.value.split(":");
+  const [source = "", at = "", list = ""] = pieces;
+  if (pieces.length < 2 || pieces.length > 3 || source === "") {
+    refuse(given, "SOURCE:TARGET[:OPTIONS], such as ./data:/data:ro (for scratch space --tmpfs TARGET)");
+  }
+  if (source.includes("\0")) refuse(given, "a path without zero bytes");
+  const target = mountTarget(given, at);
+  let readOnly = false;
+  let propagation: Propagation | undefined;
+  for (const option of list === "" ? [] : list.split(",")) {
+    if (option === "ro" || option === "rw") readOnly = option === "ro";
+    else if (isPropagation(option)) propagation = option;
+    else refuse(given, `options of ro, rw, ${propagations.join(", ")}, not ${JSON.stringify(option)}`);
+  }
+  if (/^[a-zA-Z0-9][\w.-]*$/.test(source)) {
+    if (propagation !== undefined) refuse(given, "no propagation for a named volume");
+    return { kind: "volume", name: source, target, readOnly };
+  }
+  if (!/^[/.]/.test(source)) {
+    refuse(given, "as source an absolute path, one that begins with . or the name of a volume");
+  }
+  const bind = {
+    kind: "bind",
+    source: hostPath(given, view, source),
+    target,
+    readOnly,
+    create: true,
+  } as const;
+  return propagation === undefined ? bind : { ...bind, propagation };
+}

@@ -1,0 +1,35 @@
+import { writeSync } from "node:fs";
+import { hasErrno } from "../core/errors.ts";
+
+/**
+ * Writes everything to a file descriptor, at once: process.stdout costs milliseconds to set up, and is not flushed by
+ * process.exit. A reader that is gone ends us quietly, as SIGPIPE would.
+ */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      if (hasErrno(error, "EPIPE")) process.exit(141);
+      // A pipe that another program set to non-blocking is full: wait for its reader.
+      if (!hasErrno(error, "EAGAIN")) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+/** Text on stdout, as it is. */
+export function print(text: string): void {
+  writeAll(1, text);
+}
+
+/** Text on stderr, as it is. */
+export function printError(text: string): void {
+  writeAll(2, text);
+}
+
+/** One line of mdocker's own on stderr. */
+export function say(line: string): void {
+  writeAll(2, `mdocker: ${line}\n`);
+}

@@ -1,0 +1,35 @@
+import type { OptionTable } from "./option-row.ts";
+import { blockIoOptions } from "./options/block-io.ts";
+import { commandOptions } from "./options/command.ts";
+import { cpuOptions } from "./options/cpu.ts";
+import { environmentOptions } from "./options/environment.ts";
+import { fileOptions } from "./options/files.ts";
+import { identityOptions } from "./options/identity.ts";
+import { memoryOptions } from "./options/memory.ts";
+import { networkOptions } from "./options/network.ts";
+import { processOptions } from "./options/processes.ts";
+import { resolverOptions } from "./options/resolver.ts";
+import { rootOptions } from "./options/root.ts";
+import { securityOptions } from "./options/security.ts";
+import { showingOptions } from "./options/showing.ts";
+import { streamOptions } from "./options/streams.ts";
+import { sysctlOptions } from "./options/sysctl.ts";
+
+/** Every option of `run`, in the order of the help text. */
+export const runOptions: readonly OptionTable[] = [
+  rootOptions,
+  identityOptions,
+  streamOptions,
+  commandOptions,
+  environmentOptions,
+  fileOptions,
+  networkOptions,
+  resolverOptions,
+  memoryOptions,
+  cpuOptions,
+  blockIoOptions,
+  processOptions,
+  sysctlOptions,
+  securityOptions,
+  showingOptions,
+];

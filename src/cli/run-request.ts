@@ -1,0 +1,68 @@
+import type { RunRequest } from "../container/request.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Flags } from "./flags.ts";
+import type { HostView } from "./host-view.ts";
+import { field } from "./number.ts";
+import { readBlockIo } from "./options/block-io.ts";
+import { readCommand } from "./options/command.ts";
+import { readCpu } from "./options/cpu.ts";
+import { readEnvironment } from "./options/environment.ts";
+import { readFiles } from "./options/files.ts";
+import { readIdentity } from "./options/identity.ts";
+import { readMemory } from "./options/memory.ts";
+import { readNetwork } from "./options/network.ts";
+import { readPids, readUlimits } from "./options/processes.ts";
+import { readResolver } from "./options/resolver.ts";
+import { readRoot } from "./options/root.ts";
+import { readSecurity } from "./options/security.ts";
+import { readStreams } from "./options/streams.ts";
+import { readSysctl } from "./options/sysctl.ts";
+
+/** The words after the flags: an image, a command, arguments. */
+export interface Words {
+  readonly words: readonly string[];
+  /** They came after `--`. */
+  readonly afterDashes: boolean;
+}
+
+/**
+ * Translates flags and words into a request. Looks at the host through `view` only, changes nothing.
+ * @throws UsageError of one line for anything that is not understood or contradicts itself.
+ */
+export async function buildRequest(flags: Flags, given: Words, view: HostView): Promise<RunRequest> {
+  const { root, args } = readRoot(flags, given.words, given.afterDashes, view);
+  for (const word of args) {
+    if (word.includes("\0")) throw new UsageError("command: an argument cannot hold a zero byte");
+  }
+  const streams = readStreams(flags, view);
+  if (
+    given.words.length === 0 &&
+    !streams.interactive &&
+    flags.one("image") === undefined &&
+    root.kind === "image"
+  ) {
+    throw new UsageError(
+      "run: expected an image or a command, such as mdocker run /bin/bash; see mdocker run --help",
+    );
+  }
+  return {
+    root,
+    args,
+    ...readCommand(flags),
+    env: readEnvironment(flags, view),
+    ...readIdentity(flags, view),
+    ...streams,
+    ...readFiles(flags, view),
+    network: readNetwork(flags),
+    ...readResolver(flags),
+    resources: {
+      ...field("memory", readMemory(flags)),
+      ...field("cpu", readCpu(flags)),
+      ...field("pids", readPids(flags)),
+      ...field("blockIO", readBlockIo(flags, view)),
+    },
+    rlimits: readUlimits(flags),
+    sysctl: readSysctl(flags),
+    ...(await readSecurity(flags)),
+  };
+}

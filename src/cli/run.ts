@@ -1,0 +1,105 @@
+import { readFileSync, statSync } from "node:fs";
+import type { Command } from "commander";
+import { runContainer } from "../container/run.ts";
+import type { Flags } from "./flags.ts";
+import type { HostView } from "./host-view.ts";
+import { type Declaration, declareOptions, readFlags } from "./option-row.ts";
+import { readShowing } from "./options/showing.ts";
+import { print, printError, say } from "./output.ts";
+import { requireRoot } from "./privilege.ts";
+import { instanceOf } from "./program.ts";
+import { runOptions } from "./run-options.ts";
+import { buildRequest, type Words } from "./run-request.ts";
+import { isTerminal } from "./terminal.ts";
+
+const examples = `
+Examples:
+  mdocker run                                        a shell in the default image
+  mdocker run /bin/ping -c 1 10.200.1.1              a command in the default image
+  mdocker run --net none -m 64m --cpus 0.5 /bin/sh   no network, limited
+  mdocker run --rootfs ./alpine /bin/ls -la          any unpacked root filesystem
+  mdocker run --explain --net bridge /bin/true       every step of a start, with its reason
+`;
+
+/** This host, as the flags may look at it. */
+async function hostView(): Promise<HostView> {
+  const stdin = await isTerminal(0);
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    stdin,
+    stdout: stdin && (await isTerminal(1)),
+    readText: (path) => readFileSync(path, "utf8"),
+    blockDevice: (path) => {
+      const about = statSync(path, { throwIfNoEntry: false });
+      if (about === undefined || !about.isBlockDevice()) return undefined;
+      // makedev(3) of glibc and musl, for device numbers below 2^32.
+      return {
+        major: (about.rdev >>> 8) & 0xfff,
+        minor: (about.rdev & 0xff) | ((about.rdev >>> 12) & 0xfff00),
+      };
+    },
+  };
+}
+
+/** The words commander left over. It swallows a `--` before them, which means that a command follows, not an image. */
+function wordsOf(command: Command, words: readonly string[], all: readonly string[] | undefined): Words {
+  const before = all?.at(-words.length - 1);
+  return { words, afterDashes: words.length > 0 && before === "--" && command.args.length === words.length };
+}
+
+async function run(flags: Flags, given: Words, command: Command): Promise<void> {
+  const view = await hostView();
+  let [said, words] = [flags, given];
+  const config = flags.one("config");
+  if (config !== undefined) {
+    const { loadConfig, withConfig } = await import("./config.ts");
+    [said, words] = withConfig(flags, given, await loadConfig(config, view));
+  }
+  const showing = readShowing(said);
+  const request = await buildRequest(said, words, view);
+  const instance = instanceOf(command);
+  if (showing.what === "nothing") {
+    requireRoot("run ...");
+    process.exitCode = await runContainer(instance, request, { say });
+    return;
+  }
+  const { renderJson, renderPlan, Tracer } = await import("./explain.ts");
+  if (showing.what === "plan") {
+    const { explainRun } = await import("../container/explain.ts");
+    const actions = await explainRun(instance, request);
+    print(showing.json ? renderJson(actions) : renderPlan(actions, await isTerminal(1)));
+    return;
+  }
+  requireRoot("run --trace-setup ...");
+  const tracer = new Tracer({ json: showing.json, isTerminal: await isTerminal(2), write: printError });
+  try {
+    process.exitCode = await runContainer(instance, request, { say, observer: tracer.observe });
+  } finally {
+    tracer.finish();
+  }
+}
+
+/** Adds `run`; for a parse, `declaration` says which words it must understand. */
+export function registerRun(program: Command, declaration?: Declaration): void {
+  const command = program
+    .command("run")
+    // Without all options help would be incomplete: as an unknown option it leads to a parse that has them.
+    .helpOption(declaration?.all === false ? false : "--help", "show help")
+    .passThroughOptions()
+    .argument("[words...]")
+    .action(async (words: string[]) => {
+      await run(readFlags(command), wordsOf(command, words, declaration?.words), command);
+    });
+  declareOptions(command, runOptions, declaration);
+  if (declaration?.all === false) return;
+  command
+    .summary("run a command in a new container")
+    .description(
+      "Runs a command in a new container, in the foreground. A first word that begins with / is a command in the default " +
+        "image `lab`; another first word names an image. Nothing is left behind unless --keep is given. Exits with the " +
+        "command's own code; 127 when it is missing, 126 when it cannot be executed, 1 on wrong usage, 2 when the set-up fails.",
+    )
+    .usage("[flags] [IMAGE|--rootfs DIR] [--] COMMAND [ARG...]")
+    .addHelpText("after", examples);
+}
