@@ -50,7 +50,7 @@ export async function startContainer(host: TestHost, name: string): Promise<Demo
     type: async (line) => {
       command(`${name}#`, line);
       const { text, code } = await ask(line);
-      if (text !== "") output(text);
+      output(text);
       return { text, code };
     },
     exit: async () => {

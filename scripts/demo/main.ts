@@ -70,7 +70,7 @@ async function demo(host: TestHost): Promise<string> {
   step("The end, and what is left");
   const codes = [await red.exit(), await blue.exit()];
   prove("both commands ended with 0", codes.join() === "0,0");
-  await show(host, ["gc"]);
+  await show(host, ["gc", "--networks"]);
   await compare("the demo's host", host.fresh);
   await compare("this machine", machine);
 

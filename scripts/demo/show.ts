@@ -19,6 +19,7 @@ export function command(prompt: string, line: string): void {
 
 /** What a command said, indented. */
 export function output(text: string): void {
+  if (text.trim() === "") return;
   for (const line of text.trimEnd().split("\n")) console.log(`     ${line}`);
 }
 

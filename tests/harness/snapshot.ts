@@ -102,11 +102,11 @@ function processes(place: Place): string[] {
     });
 }
 
-/** What belongs to single containers below root and state, and temporary files; shared stores and locks stay. */
+/** What belongs to single containers below root and state, and temporary files; shared stores, caches and locks stay. */
 function files(folder: string, within = false): string[] {
   return entries(folder).flatMap(({ name, isFolder }) => {
     const path = join(folder, name);
-    if (!within && /^(images|layers|blobs|store)$/.test(name)) return [];
+    if (!within && /^(images|layers|blobs|cache)$/.test(name)) return [];
     const mine = within || /[0-9a-f]{12}|\.tmp$|\.sock$/.test(name);
     return [...(mine ? [path] : []), ...(isFolder ? files(path, within || name === "containers") : [])];
   });
