@@ -1,7 +1,16 @@
 // Builds dist/: the init binaries, the bundled command line with its V8 code cache, and the native addon beside it.
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
 
@@ -42,16 +51,29 @@ function copyAddons() {
     const musl = existsSync("/etc/alpine-release");
     try {
       const folder = dirname(require.resolve(`@koromix/koffi-linux-${arch}/package.json`));
-      copyFileSync(
-        join(folder, musl ? `musl_${arch}` : `linux_${arch}`, "koffi.node"),
-        join(dist, `koffi-${arch}.node`),
-      );
+      const target = join(dist, `koffi-${arch}.node`);
+      // By rename: a process that has the old one mapped would crash if its bytes changed.
+      copyFileSync(join(folder, musl ? `musl_${arch}` : `linux_${arch}`, "koffi.node"), `${target}.tmp`);
+      renameSync(`${target}.tmp`, target);
     } catch {
       if (arch === process.arch)
         throw new Error("koffi's addon for this machine is not installed: run npm ci");
     }
   }
 }
+
+/** commander loads node:child_process, 7 ms of every start, for a feature that is not used here: on demand it is. */
+const lazyChildProcess = {
+  name: "lazy-child-process",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes("/commander/") ? { path: "child_process", namespace: "lazy" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "lazy" }, () => ({
+      contents: 'module.exports = { get spawn() { return require("node:child_process").spawn; } };',
+    }));
+  },
+};
 
 /** Bundles one entry as CommonJS: Node starts it faster than ES modules, and V8 can cache its code. */
 async function bundle(entry, name) {
@@ -66,6 +88,7 @@ async function bundle(entry, name) {
     keepNames: true,
     legalComments: "none",
     external: ["koffi"],
+    plugins: [lazyChildProcess],
     define: {
       "import.meta.dirname": "__dirname",
       "import.meta.filename": "__filename",
@@ -80,15 +103,38 @@ rmSync(join(dist, "mdocker.cache"), { force: true });
 for (const arch of ["x64", "arm64"]) buildInit(arch);
 copyAddons();
 await bundle("src/main.ts", "mdocker.bundle.cjs");
-const extra = join(home, "scripts/bench/main.ts");
-if (existsSync(extra)) await bundle("scripts/bench/main.ts", "bench.cjs");
 copyFileSync(join(home, "src/start.cjs"), join(dist, "mdocker.cjs"));
-if (existsSync(join(home, "src/security/seccomp/default.json"))) {
-  cpSync(join(home, "src/security/seccomp/default.json"), join(dist, "default-seccomp.json"));
-}
+copyFileSync(join(home, "src/security/seccomp/default.json"), join(dist, "default-seccomp.json"));
 writeFileSync(join(dist, "version"), JSON.parse(readFileSync(join(home, "package.json"), "utf8")).version);
-// The cache is written by a first run, with the functions that a start really uses already compiled.
-execFileSync(process.execPath, [join(dist, "mdocker.cjs"), "version"], {
-  env: { ...process.env, MDOCKER_WRITE_CACHE: "1" },
-  stdio: "ignore",
-});
+
+/**
+ * Writes V8's code cache from a real run, so that it holds just the functions that a start uses. The run happens in
+ * namespaces and directories of its own; without the rights for it, planning one has to do.
+ */
+function writeCodeCache() {
+  const scratch = mkdtempSync(join(tmpdir(), "mdocker-build-"));
+  try {
+    const rootfs = join(scratch, "rootfs");
+    mkdirSync(rootfs);
+    copyFileSync(join(dist, `init-${process.arch}`), join(rootfs, "command"));
+    const env = {
+      PATH: process.env.PATH,
+      MDOCKER_ROOT: join(scratch, "root"),
+      MDOCKER_STATE: join(scratch, "state"),
+      MDOCKER_PREFIX: "mdbuild",
+    };
+    const run = [process.execPath, join(dist, "mdocker.cjs"), "run", "--rootfs", rootfs];
+    // The first run makes the network, which later ones find: only what they use is to be cached.
+    const script = 'ip link set lo up; "$@"; MDOCKER_WRITE_CACHE=1 exec "$@"';
+    const real = ["unshare", "--net", "--mount", "sh", "-c", script, "sh", ...run, "/command"];
+    // The command is init itself, which is not started by mdocker here and says so with exit code 2.
+    const [program, ...args] =
+      process.getuid() === 0 ? real : ["env", "MDOCKER_WRITE_CACHE=1", ...run, "--explain", "/command"];
+    spawnSync(program, args, { env, stdio: "ignore" });
+    if (!existsSync(join(dist, "mdocker.cache")))
+      console.error("build: no code cache was written: starts will be slower");
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+writeCodeCache();
