@@ -6,12 +6,14 @@ import { v1Controllers } from "./plan.ts";
 
 /**
  * v1: the files into which the container's first process writes `0` (itself) before it does anything else. The memory
- * hierarchy comes first. Empty on v2, where it is born in {@link cgroupDirectory}.
+ * hierarchy comes first. Empty on v2, where it is born in {@link cgroupDirectory}. `tasks`, because for the one thread
+ * that is itself the kernel need not hold up every fork on the machine, as cgroup.procs makes it (some 6 ms after a
+ * while without: kernel/cgroup/cgroup.c cgroup_procs_write_start, since Linux 5.5): it must have one thread only.
  */
 export function joinFiles(host: CgroupHost, path: string, resources: OciResources): string[] {
   if (host.driver === "v2") return [];
   return v1Controllers(host, resources).map((controller) =>
-    join(host.controllers.get(controller) ?? "", path, "cgroup.procs"),
+    join(host.controllers.get(controller) ?? "", path, "tasks"),
   );
 }
 

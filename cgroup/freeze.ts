@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
 import { performCgroup, writeValues } from "./action.ts";
@@ -57,6 +58,8 @@ function freezeV1(host: V1Host, path: string, patience: number): void {
  */
 export function freeze(host: CgroupHost, path: string, patience: number = patienceMs): void {
   checkPath(path);
+  if (!existsSync(homeDirectory(host, path)))
+    throw new SetupError(`cannot pause: cgroup ${path} does not exist`);
   try {
     if (host.driver === "v2") freezeV2(host, path, patience);
     else freezeV1(host, path, patience);

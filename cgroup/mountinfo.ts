@@ -29,7 +29,7 @@ function parseLine(line: string): Mount | undefined {
   const [id, parent, , root, point] = fields;
   const [type, , options] = fields.slice(dash + 1);
   if (dash < 0 || !id || !parent || !root || !point || !type) return undefined;
-  return { id, parent, root: unescapeOctal(root), point: unescape(point), type, options: options ?? "" };
+  return { id, parent, root: unescapeOctal(root), point: unescapeOctal(point), type, options: options ?? "" };
 }
 
 /** True when a path lookup ends elsewhere: something is mounted on top of it, or on a directory on the way to it. */

@@ -31,7 +31,8 @@ function makeAction(mountPoint: string, path: string, reason: string): CgroupAct
   return { kind: "cgroup", by: "parent", op: "make", mountPoint, path, text, reason };
 }
 
-function requireController(host: CgroupHost, { option, controller }: Limit): void {
+/** Refuses a limit whose controller this host lacks. */
+export function requireController(host: CgroupHost, { option, controller }: Limit): void {
   if (host.controllers.has(controller)) return;
   if (host.driver === "v1") {
     const known = [...host.controllers.keys()].join(", ");

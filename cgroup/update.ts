@@ -1,0 +1,70 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { SetupError, UsageError } from "../src/core/errors.ts";
+import type { OciResources } from "../src/core/oci.ts";
+import { performCgroup } from "./action.ts";
+import { CannotEnforceError } from "./cannot-enforce.ts";
+import { checkResources } from "./check.ts";
+import type { CgroupHost, V1Host, V2Host } from "./host.ts";
+import type { Limit } from "./limit.ts";
+import { checkPath, homeDirectory } from "./place.ts";
+import { enableV2, limitAction, makeV1, requireController, v2Needs } from "./plan.ts";
+import { adopt } from "./processes.ts";
+import { readStats } from "./stats.ts";
+import { v1Limits } from "./v1/limits.ts";
+import { v2Limits } from "./v2/limits.ts";
+
+/** memory.limit may never be above memory.memsw: what grows, grows from the outside in. */
+function inOrder(limits: readonly Limit[], growing: boolean): Limit[] {
+  if (!growing) return [...limits];
+  const isSwap = ({ option }: Limit): boolean => option === "--memory-swap";
+  return [...limits.filter(isSwap), ...limits.filter((limit) => !isSwap(limit))];
+}
+
+function updateV1(host: V1Host, path: string, resources: OciResources): void {
+  const wanted = resources.memory?.limit;
+  const now = readStats(host, path).memory?.limit ?? Number.POSITIVE_INFINITY;
+  const limits = inOrder(v1Limits(resources), wanted !== undefined && (wanted < 0 || wanted > now));
+  for (const limit of limits) requireController(host, limit);
+  for (const limit of limits) {
+    const directory = join(host.controllers.get(limit.controller) ?? "", path);
+    if (existsSync(directory)) {
+      performCgroup(limitAction(directory, limit));
+      continue;
+    }
+    // A hierarchy it had no need of so far: made with its limit, and only then joined.
+    for (const action of makeV1(host, limit.controller, path)) performCgroup(action);
+    performCgroup(limitAction(directory, limit));
+    adopt(homeDirectory(host, path), directory);
+  }
+}
+
+function updateV2(host: V2Host, path: string, resources: OciResources): void {
+  const { limits, controllers } = v2Needs(host, v2Limits(resources));
+  for (const action of enableV2(host, path, controllers)) performCgroup(action);
+  for (const limit of limits) performCgroup(limitAction(join(host.root, path), limit));
+}
+
+/**
+ * Changes limits of a running container; what is not named keeps its value. Device rules stay as they are. When one
+ * write fails those before it hold, and the error names the one.
+ * @throws UsageError, CannotEnforceError as for a new container; SetupError when the container has no cgroup.
+ */
+export function updateCgroup(host: CgroupHost, path: string, resources: OciResources): void {
+  checkPath(path);
+  checkResources(resources, true);
+  if (!existsSync(homeDirectory(host, path)))
+    throw new SetupError(`cgroup ${path} does not exist: is it running?`);
+  if (host.driver === "v2") {
+    const { memory } = resources;
+    if (memory?.swap !== undefined && memory.swap > 0 && !memory.limit) {
+      throw new UsageError(`--memory-swap: ${memory.swap}: needs --memory: it is memory and swap together`);
+    }
+    updateV2(host, path, resources);
+    return;
+  }
+  const [unified] = Object.keys(resources.unified ?? {});
+  if (unified !== undefined)
+    throw new CannotEnforceError(unified, "this host has its controllers on cgroup v1");
+  updateV1(host, path, resources);
+}
