@@ -6,7 +6,7 @@ import { dumpRoutes, parseRoute, type Route, RT_TABLE_MAIN, RTN_UNICAST } from "
 import type { Network } from "./network.ts";
 
 /** The routes that decide where the host's packets go. */
-export function mainRoutes(client: NetlinkClient): Route[] {
+function mainRoutes(client: NetlinkClient): Route[] {
   return client
     .dump(dumpRoutes())
     .map(parseRoute)
@@ -23,7 +23,7 @@ function colliding(subnet: string, routes: readonly Route[]): Route | undefined 
 }
 
 /** The first /24 of 10.200.0.0/16 and the blocks after it that no route touches. */
-export function freeSubnet(routes: readonly Route[]): string | undefined {
+function freeSubnet(routes: readonly Route[]): string | undefined {
   for (let base = ipv4("10.200.1.0"); base <= ipv4("10.255.255.0"); base += 256) {
     const subnet = `${formatIpv4(base)}/24`;
     if (colliding(subnet, routes) === undefined) return subnet;

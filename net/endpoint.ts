@@ -1,9 +1,10 @@
+import { messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import { type Instance, vethPrefix } from "../src/core/paths.ts";
 import { insideNetns } from "../src/sys/namespaces.ts";
 import { ipv4Block } from "./ipv4.ts";
 import { findLink, removeLink } from "./link.ts";
-import { withNetlink } from "./netlink/client.ts";
+import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
 import { getLink, parseLink } from "./netlink/link.ts";
 import { macOf } from "./netlink/mac.ts";
 import { type LiveNetwork, linkAlias } from "./network.ts";
@@ -127,8 +128,19 @@ export function connectEndpoint(endpoint: Endpoint, netns: number, observer?: Ob
   withNetlink((host) => {
     const bridgeIndex = endpoint.bridgeIndex ?? parseLink(host.get(getLink(endpoint.bridge))).index;
     const known = { indexes: new Map([[endpoint.bridge, bridgeIndex]]), netns };
-    performSteps(host, pair, known, observer);
+    let made = false;
     try {
+      performSteps(
+        host,
+        pair,
+        known,
+        observer &&
+          ((action) => {
+            made = true;
+            observer(action);
+          }),
+      );
+      made = true;
       performSteps(host, mark, known, observer);
       insideNetns(netns, () =>
         withNetlink((container) => {
@@ -138,10 +150,21 @@ export function connectEndpoint(endpoint: Endpoint, netns: number, observer?: Ob
         }),
       );
     } catch (error) {
-      removeLink(host, endpoint.hostName);
+      // A pair that could not be made may have met another's link of that name.
+      if (made) takeBack(host, endpoint, error);
       throw error;
     }
   });
+}
+
+function takeBack(host: NetlinkClient, { hostName }: Endpoint, failure: unknown): void {
+  try {
+    removeLink(host, hostName);
+  } catch (cleanup) {
+    throw new SetupError(`${messageOf(failure)}; clean-up incomplete: ${messageOf(cleanup)}`, {
+      cause: failure,
+    });
+  }
 }
 
 /**

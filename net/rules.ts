@@ -4,7 +4,7 @@ import type { Network } from "./network.ts";
 export type Table = "filter" | "nat";
 
 /** One rule: its words after `-A CHAIN`, in the order in which iptables-save prints them. */
-export interface Rule {
+interface Rule {
   readonly words: readonly string[];
   readonly reason: string;
 }

@@ -3,9 +3,9 @@ import { Attributes, bytes, joined } from "./attribute.ts";
 import { NetlinkFormatError } from "./format-error.ts";
 import { type NetlinkRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, structView } from "./message.ts";
 
-export const RTM_NEWADDR = 20;
-export const RTM_DELADDR = 21;
-export const RTM_GETADDR = 22;
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
+const RTM_GETADDR = 22;
 export const AF_INET = 2;
 
 /** IFA_* of include/uapi/linux/if_addr.h. */

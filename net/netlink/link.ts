@@ -2,9 +2,9 @@ import { Attributes, bytes, joined, nested, text, u8, u32 } from "./attribute.ts
 import { formatMac, macBytes } from "./mac.ts";
 import { type NetlinkRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, structView } from "./message.ts";
 
-export const RTM_NEWLINK = 16;
-export const RTM_DELLINK = 17;
-export const RTM_GETLINK = 18;
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
 
 /** IFLA_* of include/uapi/linux/if_link.h. */
 const IFLA_ADDRESS = 1;

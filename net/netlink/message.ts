@@ -2,8 +2,8 @@ import { align } from "./attribute.ts";
 import { NetlinkFormatError } from "./format-error.ts";
 
 /** Flags of struct nlmsghdr (include/uapi/linux/netlink.h). */
-export const NLM_F_REQUEST = 0x1;
-export const NLM_F_ACK = 0x4;
+const NLM_F_REQUEST = 0x1;
+const NLM_F_ACK = 0x4;
 /** In an answer: the dumped tables changed meanwhile, ask again. */
 export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_DUMP = 0x300;
@@ -11,7 +11,6 @@ export const NLM_F_DUMP = 0x300;
 export const NLM_F_CAPPED = 0x100;
 /** In an ack: attributes follow. */
 export const NLM_F_ACK_TLVS = 0x200;
-export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 

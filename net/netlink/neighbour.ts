@@ -4,8 +4,7 @@ import { NetlinkFormatError } from "./format-error.ts";
 import { formatMac } from "./mac.ts";
 import { type NetlinkRequest, NLM_F_DUMP, structView } from "./message.ts";
 
-export const RTM_NEWNEIGH = 28;
-export const RTM_GETNEIGH = 30;
+const RTM_GETNEIGH = 30;
 
 const NDA_DST = 1;
 const NDA_LLADDR = 2;

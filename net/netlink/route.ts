@@ -4,9 +4,9 @@ import { Attributes, bytes, joined, u32 } from "./attribute.ts";
 import { NetlinkFormatError } from "./format-error.ts";
 import { type NetlinkRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, structView } from "./message.ts";
 
-export const RTM_NEWROUTE = 24;
-export const RTM_DELROUTE = 25;
-export const RTM_GETROUTE = 26;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_GETROUTE = 26;
 
 /** RTA_*, RT_TABLE_*, RTPROT_*, RT_SCOPE_*, RTN_* of include/uapi/linux/rtnetlink.h. */
 const RTA_DST = 1;

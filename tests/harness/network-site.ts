@@ -82,7 +82,10 @@ export function hostState(): string {
   return [
     runHere("ip", "-o", "link").replaceAll(/^(\d+: \S+).*$/gm, "$1"),
     runHere("ip", "-o", "address", "show", "scope", "global").replaceAll(/\s+valid_lft.*/g, ""),
-    runHere("ip", "route", "show", "table", "all", "type", "unicast"),
+    runHere("ip", "-4", "route", "show", "table", "all", "type", "unicast").replaceAll(
+      / (linkdown )?$/gm,
+      "",
+    ),
     ...rules,
     `ip_forward ${runHere("cat", "/proc/sys/net/ipv4/ip_forward")}`,
   ].join("\n");
