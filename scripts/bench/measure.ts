@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
 
 /** One of several ways to do the same thing; `once` does it and returns its milliseconds (or what is measured). */
 export interface Variant {
@@ -19,15 +20,20 @@ export function median(values: readonly number[]): number {
   return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
 }
 
-/** Does each variant in turn, A B C A B C..., so that what the machine does meanwhile meets all of them alike. */
+/**
+ * Does each variant in turn, A B C A B C..., so that what the machine does meanwhile meets all of them alike.
+ * @param restMs Before each: a daemon's cleaning up after its answer is not to be charged to whoever comes next.
+ */
 export async function interleave(
   rounds: number,
   variants: readonly Variant[],
   warmUps = 2,
+  restMs = 0,
 ): Promise<Measured[]> {
   const samples = new Map<string, number[]>(variants.map(({ name }) => [name, []]));
   for (let round = -warmUps; round < rounds; round += 1) {
     for (const { name, once } of variants) {
+      if (restMs > 0) await pause(restMs);
       const value = await once();
       if (round >= 0) samples.get(name)?.push(value);
     }

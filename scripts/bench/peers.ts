@@ -142,6 +142,7 @@ export async function startPeers(
   mkdirSync(folder, { recursive: true });
   const { rootfs, tar } = makeRootfs(folder);
   writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\n");
+  for (const name of ["hosts", "hostname", "resolv.conf"]) writeFileSync(join(rootfs, "etc", name), "");
   const setting: Setting = { folder, tar, cgroup: `/${prefix}-peers`, enter, env };
   const docker = await startDocker(setting);
   return {

@@ -46,10 +46,11 @@ export const whole: Bench = {
         continue;
       }
       // In pairs of their own: a slow peer between two samples would give the fast ones a cold cache.
-      const [other, mine] = await interleave(8, [
+      const pair = [
         { name, once: once(peer.run(["/bin/true"])) },
         { name: "mdocker run", once: once(run) },
-      ]);
+      ];
+      const [other, mine] = await interleave(8, pair, 2, 300);
       const median = other?.median ?? Number.NaN;
       rows.push({
         label: `${name} run`,
