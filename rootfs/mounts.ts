@@ -6,7 +6,7 @@ import { mount } from "../src/program/calls/mount.ts";
 import { attachTree, cloneTree, makeTreeReadOnly, openTarget } from "../src/program/calls/tree.ts";
 import { cell } from "../src/program/data.ts";
 import { mountFlags, openFlags } from "../src/program/flags.ts";
-import type { ProgramBuilder, Step, StepRef } from "../src/program/step.ts";
+import type { ProgramBuilder, StepRef } from "../src/program/step.ts";
 import { parseMountOptions } from "./mount-options.ts";
 
 const PROC_SUPER_MAGIC = 0x9fa0n;
@@ -18,17 +18,28 @@ function ancestors(path: string): string[] {
   return parts.map((_, i) => `/${parts.slice(0, i + 1).join("/")}`);
 }
 
-/** Makes `path` and what is above it, inside the container's root. The root has been pivoted: nothing leads out of it. */
-export function makeDirectories(path: string, reason: string): Step[] {
-  return ancestors(path).map((directory) => mkdir(directory, 0o755, reason));
+/** Adds what makes `path` and all above it, inside the container's root: it has been pivoted, nothing leads out of it. */
+export function makeDirectories(builder: ProgramBuilder, path: string, reason: string): void {
+  for (const directory of ancestors(path)) {
+    if (builder.made.has(directory)) continue;
+    builder.made.add(directory);
+    builder.add("child", mkdir(directory, 0o755, reason));
+  }
 }
+
+/** A mount on `path` hides what was made below it. */
+function hideBelow(builder: ProgramBuilder, path: string): void {
+  for (const directory of builder.made) if (directory.startsWith(`${path}/`)) builder.made.delete(directory);
+}
+
+const place = "a mount needs a place to be mounted on";
 
 /** Makes an empty file to mount onto, with the directories above it; what exists stays as it is. */
 function makeFile(builder: ProgramBuilder, path: string): void {
-  builder.addAll("child", makeDirectories(dirname(path), "a mount needs a place to be mounted on"));
+  makeDirectories(builder, dirname(path), place);
   // A directory or a read-only filesystem that already has the name is as good: the mount will tell.
   const common = {
-    reason: "a mount needs a place to be mounted on",
+    reason: place,
     tolerate: ["EISDIR", "EROFS", "ELOOP"],
     skip: 1,
   };
@@ -100,11 +111,11 @@ export function openSources(
 /** Attaches an opened source at its destination inside the container's root. */
 export function bindMount(builder: ProgramBuilder, item: OciMount, { tree, directory }: OpenedSource): void {
   const label = `bind ${item.source} on ${item.destination}`;
-  if (directory)
-    builder.addAll("child", makeDirectories(item.destination, "a mount needs a place to be mounted on"));
+  if (directory) makeDirectories(builder, item.destination, place);
   else makeFile(builder, item.destination);
   const target = openChecked(builder, item.destination, label);
   builder.add("child", attachTree(tree, target, item.destination, label));
+  hideBelow(builder, item.destination);
   builder.add("child", close(target, "the mount holds it now"));
   builder.add("child", close(tree, "attached"));
   const { propagation } = parseMountOptions(item.options ?? []);
@@ -129,11 +140,12 @@ function expectDirectory(builder: ProgramBuilder, path: string): void {
 /** Mounts a filesystem of the kernel (proc, sysfs, tmpfs, devpts, mqueue) at its place inside the container's root. */
 export function systemMount(builder: ProgramBuilder, item: OciMount, reason: string): void {
   const { flags, data } = parseMountOptions(item.options ?? []);
-  builder.addAll("child", makeDirectories(item.destination, "a mount needs a place to be mounted on"));
+  makeDirectories(builder, item.destination, place);
   if (item.destination.lastIndexOf("/") === 0) expectDirectory(builder, item.destination);
   const type = item.type ?? "none";
   builder.add(
     "child",
     mount({ source: item.source ?? type, target: item.destination, type, flags, options: data, reason }),
   );
+  if ((flags & mountFlags.MS_REMOUNT) === 0) hideBelow(builder, item.destination);
 }

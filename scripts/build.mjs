@@ -16,8 +16,10 @@ import { dirname, join } from "node:path";
 import { build } from "esbuild";
 
 const home = join(import.meta.dirname, "..");
-const dist = join(home, "dist");
+/** Everything is built here and moved to its place at the end: who runs mdocker meanwhile has all of the old one. */
+const dist = join(home, `dist.${process.pid}`);
 mkdirSync(dist, { recursive: true });
+process.on("exit", () => rmSync(dist, { recursive: true, force: true }));
 
 const compilers = { x64: "x86_64-linux-gnu-gcc", arm64: "aarch64-linux-gnu-gcc" };
 const initFlags = [
@@ -52,10 +54,10 @@ function copyAddons() {
     const musl = existsSync("/etc/alpine-release");
     try {
       const folder = dirname(require.resolve(`@koromix/koffi-linux-${arch}/package.json`));
-      const target = join(dist, `koffi-${arch}.node`);
-      // By rename: a process that has the old one mapped would crash if its bytes changed.
-      copyFileSync(join(folder, musl ? `musl_${arch}` : `linux_${arch}`, "koffi.node"), `${target}.tmp`);
-      renameSync(`${target}.tmp`, target);
+      copyFileSync(
+        join(folder, musl ? `musl_${arch}` : `linux_${arch}`, "koffi.node"),
+        join(dist, `koffi-${arch}.node`),
+      );
     } catch {
       if (arch === process.arch)
         throw new Error("koffi's addon for this machine is not installed: run npm ci");
@@ -76,6 +78,33 @@ const lazyChildProcess = {
   },
 };
 
+/** Libraries that few commands need, each a file of its own: what a start does not use it should not read either. */
+const libraries = ["execa", "ip-cidr", "tar-stream", "yaml"];
+
+const librariesApart = {
+  name: "libraries-apart",
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^(${libraries.join("|")})$`) }, ({ path, importer }) =>
+      importer.includes("/node_modules/") ? undefined : { path: `./lib-${path}.cjs`, external: true },
+    );
+  },
+};
+
+async function bundleLibrary(name) {
+  const contents = `module.exports = require("${name}");`;
+  await build({
+    stdin: { contents, resolveDir: home },
+    outfile: join(dist, `lib-${name}.cjs`),
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    minify: true,
+    legalComments: "none",
+    logLevel: "warning",
+  });
+}
+
 /** Bundles one entry as CommonJS: Node starts it faster than ES modules, and V8 can cache its code. */
 async function bundle(entry, name) {
   await build({
@@ -85,11 +114,13 @@ async function bundle(entry, name) {
     platform: "node",
     target: "node20",
     format: "cjs",
-    minify: true,
-    keepNames: true,
+    minifyWhitespace: true,
+    minifySyntax: true,
     legalComments: "none",
     external: ["koffi"],
-    plugins: [lazyChildProcess],
+    // A dynamic import of what lies outside becomes require: the bundle runs as a script, which has no import().
+    supported: { "dynamic-import": false },
+    plugins: [lazyChildProcess, librariesApart],
     define: {
       "import.meta.dirname": "__dirname",
       "import.meta.filename": "__filename",
@@ -100,13 +131,19 @@ async function bundle(entry, name) {
   });
 }
 
-rmSync(join(dist, "mdocker.cache"), { force: true });
 for (const arch of ["x64", "arm64"]) buildInit(arch);
 copyAddons();
 await bundle("src/main.ts", "mdocker.bundle.cjs");
+await Promise.all(libraries.map(bundleLibrary));
 copyFileSync(join(home, "src/start.cjs"), join(dist, "mdocker.cjs"));
 copyFileSync(join(home, "src/security/seccomp/default.json"), join(dist, "default-seccomp.json"));
 writeFileSync(join(dist, "version"), JSON.parse(readFileSync(join(home, "package.json"), "utf8")).version);
+
+/** The flags that bin/mdocker starts Node with: V8 takes a cache only from a run with the same ones. */
+function nodeFlags() {
+  const launcher = readFileSync(join(home, "bin/mdocker"), "utf8");
+  return /^exec node (.*?) ?"/m.exec(launcher)[1].split(" ").filter(Boolean);
+}
 
 /**
  * Writes V8's code cache from a real run, so that it holds just the functions that a start uses. The run happens in
@@ -124,7 +161,7 @@ function writeCodeCache() {
       MDOCKER_STATE: join(scratch, "state"),
       MDOCKER_PREFIX: "mdbuild",
     };
-    const run = [process.execPath, join(dist, "mdocker.cjs"), "run", "--rootfs", rootfs];
+    const run = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs"), "run", "--rootfs", rootfs];
     // The first run makes the network, which later ones find: only what they use is to be cached.
     const script = 'ip link set lo up; "$@"; MDOCKER_WRITE_CACHE=1 exec "$@"';
     const real = ["unshare", "--net", "--mount", "sh", "-c", script, "sh", ...run, "/command"];
@@ -139,3 +176,8 @@ function writeCodeCache() {
   }
 }
 writeCodeCache();
+const place = join(home, "dist");
+const old = `${dist}.old`;
+if (existsSync(place)) renameSync(place, old);
+renameSync(dist, place);
+rmSync(old, { recursive: true, force: true });

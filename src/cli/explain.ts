@@ -27,6 +27,8 @@ const headings: Readonly<Record<Actor, string>> = {
 const kindWidth = 9;
 const numberWidth = 4;
 const timeWidth = 9;
+/** Where reasons begin, counted from the action: in the first of these columns that is free. */
+const reasonColumns = [40, 56, 72];
 
 /** Renders actions one by one, as they happen: columns have a fixed width, and a heading marks each change of actor. */
 class Renderer {
@@ -50,36 +52,44 @@ class Renderer {
     const time = action.ms === undefined ? "" : formatMillis(action.ms);
     const timeColumn = this.#timed ? ` ${time.padStart(timeWidth)}` : "";
     const indent = numberWidth + (this.#timed ? timeWidth + 1 : 0) + 2 + kindWidth;
-    const text = action.text.replaceAll("\n", "\\n");
+    const [first = "", ...more] = wrap(readable(action.text), width - indent);
     const kind = colour(colours[action.kind], action.kind.padEnd(kindWidth));
-    const head = `${heading}${dim(number)}${timeColumn}  ${kind}${text}`;
-    return `${head}${this.#reason(action.reason, indent, text.length)}\n`;
+    const head = `${heading}${dim(number)}${timeColumn}  ${kind}${first}`;
+    const rest = more.map((line) => `\n${" ".repeat(indent + 2)}${line}`).join("");
+    const used = more.length === 0 ? first.length : width;
+    return `${head}${rest}${this.#reason(action.reason, indent, used)}\n`;
   }
 
   /** On the same line, in a column of its own, where it fits; else below. */
   #reason(reason: string, indent: number, used: number): string {
     const { dim } = this.#palette;
-    const column = Math.max(indent + 40, indent + used + 2);
+    const column = indent + (reasonColumns.find((it) => used + 2 <= it) ?? width);
     if (column + reason.length <= width) return `${" ".repeat(column - indent - used)}${dim(reason)}`;
-    return wrap(reason, width - indent - 2)
-      .map((line) => `\n${" ".repeat(indent + 2)}${dim(line)}`)
+    return wrap(reason, width - indent - 4)
+      .map((line) => `\n${" ".repeat(indent + 4)}${dim(line)}`)
       .join("");
   }
 }
 
-/** Breaks text at blanks into lines of at most `columns`. */
+/** On one line, and ids as people know them; --json has them whole. */
+function readable(text: string): string {
+  return text.replaceAll("\n", "\\n").replaceAll(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, "$1…");
+}
+
+/** Breaks text after a blank, comma, colon or slash into lines that fit; lines after the first are two shorter. */
 function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
+  let rest = text;
+  for (let room = columns; rest.length > room; room = columns - 2) {
+    const head = rest.slice(0, room + 1);
+    const blank = head.lastIndexOf(" ");
+    const mark = Math.max(...[",", ":", "/"].map((letter) => head.slice(0, room).lastIndexOf(letter))) + 1;
+    // A blank breaks better than a path or a list, unless the line would be mostly empty.
+    const at = blank > room / 2 ? blank : mark > room / 4 ? mark : room;
+    lines.push(rest.slice(0, at));
+    rest = rest.slice(at).trimStart();
   }
-  return [...lines, line];
+  return [...lines, rest];
 }
 
 /** The plan for people: numbered, grouped by who acts, each action with its reason. */

@@ -11,6 +11,8 @@ export function parseFailure(error: CommanderError, command: string | undefined)
     .replace(/^error: /, "")
     .replaceAll("'", "")
     .split("\n");
+  const missing = /^option (.*) argument missing$/.exec(what)?.[1];
+  if (missing !== undefined) return new UsageError(`${missing.replace(/ [<[].*/, "")}: expected a value`);
   const suggestion = /\(Did you mean (?:one of )?(.*)\?\)/.exec(near ?? "")?.[1];
   const hint =
     suggestion === undefined

@@ -5,6 +5,7 @@ import { versionText } from "./version-text.ts";
 /** What only the help of `mdocker` itself needs: description, version flag, and what to say when nothing was asked. */
 export function decorate(program: Command): void {
   program
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .description("A container runtime that explains its own network.")
     .version(`mdocker ${versionText()}`, "-V, --version", "show the version")
     .usage("[--root DIR] [--state DIR] [--prefix NAME] COMMAND [ARG...]")

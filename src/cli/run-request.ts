@@ -25,6 +25,11 @@ export interface Words {
   readonly afterDashes: boolean;
 }
 
+/** `left` as commander left them of `all`. It swallows a `--` before them, which says that a command follows. */
+export function wordsAfter(left: readonly string[], all: readonly string[]): Words {
+  return { words: left, afterDashes: left.length > 0 && all.at(-left.length - 1) === "--" };
+}
+
 /**
  * Translates flags and words into a request. Looks at the host through `view` only, changes nothing.
  * @throws UsageError of one line for anything that is not understood or contradicts itself.

@@ -9,7 +9,7 @@ import { print, printError, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 import { runOptions } from "./run-options.ts";
-import { buildRequest, type Words } from "./run-request.ts";
+import { buildRequest, type Words, wordsAfter } from "./run-request.ts";
 import { isTerminal } from "./terminal.ts";
 
 const examples = `
@@ -40,12 +40,6 @@ async function hostView(): Promise<HostView> {
       };
     },
   };
-}
-
-/** The words commander left over. It swallows a `--` before them, which means that a command follows, not an image. */
-function wordsOf(command: Command, words: readonly string[], all: readonly string[] | undefined): Words {
-  const before = all?.at(-words.length - 1);
-  return { words, afterDashes: words.length > 0 && before === "--" && command.args.length === words.length };
 }
 
 async function run(flags: Flags, given: Words, command: Command): Promise<void> {
@@ -89,7 +83,7 @@ export function registerRun(program: Command, declaration?: Declaration): void {
     .passThroughOptions()
     .argument("[words...]")
     .action(async (words: string[]) => {
-      await run(readFlags(command), wordsOf(command, words, declaration?.words), command);
+      await run(readFlags(command), wordsAfter(words, declaration?.words ?? []), command);
     });
   declareOptions(command, runOptions, declaration);
   if (declaration?.all === false) return;

@@ -1,8 +1,8 @@
 import { readdirSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroups } from "../../cgroup/host.ts";
-import { removeCgroup } from "../../cgroup/remove.ts";
 import { listCgroups } from "../../cgroup/list.ts";
+import { removeCgroup } from "../../cgroup/remove.ts";
 import { readMarkers } from "../../net/state.ts";
 import { removeNetwork } from "../../net/tear-down.ts";
 import { collectImageGarbage } from "../../rootfs/image-garbage.ts";
@@ -10,8 +10,8 @@ import { hasErrno, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
 import { startTimeOf } from "../sys/process.ts";
+import { collectOrphans, isAbandoned } from "./orphans.ts";
 import type { ContainerRecord } from "./record.ts";
-import { isLive } from "./refresh.ts";
 import { removeTraces } from "./remove.ts";
 import { listIds, nameHolder, readRecord, removeContainerFiles } from "./store.ts";
 
@@ -42,12 +42,6 @@ class Report {
       this.lines.push(`could not remove ${what}: ${messageOf(error)}`);
     }
   }
-}
-
-/** True for a container that only its run keeps alive and whose run is over. */
-function isAbandoned(record: ContainerRecord): boolean {
-  if (isLive(record)) return false;
-  return record.state === "creating" || (record.foreground && !(record.keep && record.state === "exited"));
 }
 
 async function collectContainers(instance: Instance, report: Report): Promise<ContainerRecord[]> {
@@ -102,6 +96,7 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   const known = new Set(kept.map(({ id }) => id));
   const isKnown = (id: string): boolean => known.has(id) || readRecord(instance, id) !== undefined;
   await collectFiles(instance, known, report);
+  await collectOrphans(instance);
   const cgroups = detectCgroups();
   for (const path of listCgroups(cgroups, instance.prefix)) {
     const id = path.slice(path.lastIndexOf("/") + 1);
@@ -122,15 +117,4 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   const inUse = kept.flatMap(({ layers }) => layers);
   report.lines.push(...collectImageGarbage(instance, inUse));
   return report.lines;
-}
-
-/** The shortest form of all this, for the start of a run: only what a monitor left a note about. */
-export async function collectOrphans(instance: Instance): Promise<void> {
-  for (const id of entries(join(instance.state, "orphans"))) {
-    if (!/^[0-9a-f]{64}$/.test(id)) continue;
-    const record = readRecord(instance, id);
-    if (record !== undefined && isAbandoned(record)) await removeTraces(instance, record);
-    if (record === undefined || !isLive(record))
-      rmSync(join(instance.state, "orphans", id), { recursive: true, force: true });
-  }
 }

@@ -1,6 +1,5 @@
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isatty } from "node:tty";
 import { performCgroup } from "../../cgroup/action.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
 import { ensureNetwork } from "../../net/bring-up.ts";
@@ -14,7 +13,7 @@ import type { Observer } from "../core/explain.ts";
 import type { UndoStack } from "../core/undo.ts";
 import { bootId, identify } from "../sys/process.ts";
 import { receiveWithFd } from "../sys/socket.ts";
-import { setWindowSize, windowSize } from "../sys/tty.ts";
+import { copyWindowSize } from "../sys/tty.ts";
 import { abandon, LaunchError, type Launched, launch } from "./launch.ts";
 import type { Prepared } from "./prepared.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -193,7 +192,7 @@ function go(start: Start): void {
     }
     start.terminal = fd;
     // Before the command runs, so that it never sees a terminal of no size.
-    if (isatty(1)) setWindowSize(fd, windowSize(1));
+    copyWindowSize(1, fd);
   }
   sync.go();
   const failure = sync.receive();

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cgroupDirectory, joinFiles, watchFiles } from "../../cgroup/files.ts";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { cgroupMounts } from "../../cgroup/mounts.ts";
@@ -13,6 +13,7 @@ import { planSecurity } from "../security/plan.ts";
 import { findNetwork } from "./find-network.ts";
 import { findRoot } from "./find-root.ts";
 import { newId } from "./names.ts";
+import { orphanNote } from "./orphans.ts";
 import type { Prepared } from "./prepared.ts";
 import { buildProgram } from "./program.ts";
 import { findContainer } from "./refresh.ts";
@@ -107,17 +108,19 @@ export async function prepare(instance: Instance, request: RunRequest): Promise<
   });
   const resources = spec.linux.resources ?? {};
   const directory = cgroupDirectory(host, cgroupPath);
+  const joined = joinFiles(host, cgroupPath, resources);
   const program = buildProgram({
     spec,
     init: request.init,
     interactive: request.interactive,
     foreground: true,
     overlay,
-    cgroupJoin: joinFiles(host, cgroupPath, resources),
+    cgroupJoin: joined,
     cgroupBirth: directory !== undefined,
     cgroupMounts: cgroupMounts(host, resources),
     watch: watchFiles(host, cgroupPath),
-    leftovers: [],
+    leftovers: directory === undefined ? joined.map((file) => dirname(file)) : [directory],
+    orphanNote: orphanNote(instance, id),
     seccomp:
       security.seccomp === "unconfined"
         ? undefined

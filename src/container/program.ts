@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { OverlayPlan } from "../../overlay/layers.ts";
 import { populateDev } from "../../rootfs/devices.ts";
 import { maskPath, protectPath, writeSysctl } from "../../rootfs/masks.ts";
@@ -6,7 +7,7 @@ import { enterRoot, freezeRoot, isolateMounts, mountOverlay } from "../../rootfs
 import { UsageError } from "../core/errors.ts";
 import type { OciMount, OciNamespaceType, OciSpec } from "../core/oci.ts";
 import { expectValue } from "../program/calls/check.ts";
-import { chdir, close, duplicate, open, write } from "../program/calls/file.ts";
+import { chdir, close, duplicate, mkdir, open, write } from "../program/calls/file.ts";
 import { setHostname, setSeccompFilter, setUmask } from "../program/calls/identity.ts";
 import {
   clone,
@@ -51,8 +52,9 @@ export interface ProgramFacts {
   readonly cgroupMounts: readonly OciMount[];
   /** Files whose content the monitor adds to the exit record. */
   readonly watch: readonly string[];
-  /** Directories that the monitor removes when nobody else is there to do it. */
+  /** Directories that the monitor removes when nobody else is there to do it, and the note that it then leaves. */
   readonly leftovers: readonly string[];
+  readonly orphanNote: string;
   readonly seccomp?: { readonly filter: Uint8Array; readonly name: string } | undefined;
   readonly deviceLinks: readonly DeviceLink[];
   /** Sysctls that the kernel may lack: set where it has them. */
@@ -171,7 +173,7 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
   if (spec.process.terminal === true) openTerminal(builder, inherited.sync, spec.process.user.uid);
   for (const path of spec.linux.maskedPaths ?? []) maskPath(builder, path);
   for (const path of spec.linux.readonlyPaths ?? []) protectPath(builder, path);
-  builder.addAll("child", makeDirectories(spec.process.cwd, "the working directory of the command"));
+  makeDirectories(builder, spec.process.cwd, "the working directory of the command");
   if (spec.root.readonly === true) freezeRoot(builder);
   awaitParent(builder);
 }
@@ -285,7 +287,10 @@ function expectInside(builder: ProgramBuilder, part: "child" | "command"): void 
 const AT_FDCWD = -100;
 const AT_REMOVEDIR = 0x200;
 
-/** What the monitor does when the parent is gone: empty directories that nobody else would remove for now. */
+/**
+ * What the monitor does when the parent is gone: removes the empty cgroup directories, which nobody else would for now,
+ * and leaves a note for the next command, which removes the rest.
+ */
 function addAfter(builder: ProgramBuilder, facts: ProgramFacts): void {
   for (const path of facts.leftovers) {
     builder.add("after", {
@@ -297,6 +302,9 @@ function addAfter(builder: ProgramBuilder, facts: ProgramFacts): void {
       label: `remove ${path}`,
     });
   }
+  const reason = "only if mdocker itself is gone: the next command finds this note and removes the rest";
+  builder.add("after", mkdir(dirname(facts.orphanNote), 0o700, reason));
+  builder.add("after", mkdir(facts.orphanNote, 0o700, reason));
 }
 
 /** The program that makes this container, from the launcher's first call to execve. Pure but for `isDirectory`. */

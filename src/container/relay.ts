@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { ReadStream } from "node:tty";
 import { hasErrno } from "../core/errors.ts";
-import { makeRaw, setWindowSize, windowSize } from "../sys/tty.ts";
+import { copyWindowSize, makeRaw } from "../sys/tty.ts";
 
 /** A user's terminal connected to a container's. */
 export interface Relay {
@@ -20,11 +20,7 @@ const drainMs = 1000;
 export function relayTerminal(master: number, stdin: Readable & { fd?: number }, stdout: Writable): Relay {
   const input = stdin.fd ?? 0;
   const follow = (): void => {
-    try {
-      setWindowSize(master, windowSize(1));
-    } catch {
-      // Not a terminal, or gone: the container keeps the size it had.
-    }
+    copyWindowSize(1, master);
   };
   follow();
   let restore = makeRaw(input);

@@ -1,14 +1,16 @@
-import { explainExec } from "../../rootfs/exec-failure.ts";
 import { ExitCode, MdockerError, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
+import { formatBytes } from "../core/units.ts";
 import { exitCodeOf } from "../program/message.ts";
 import { LaunchError } from "./launch.ts";
+import { collectOrphans } from "./orphans.ts";
 import { performStep, type Start } from "./perform.ts";
 import { planStart } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import type { Prepared } from "./prepared.ts";
+import type { ExitRecord } from "./record.ts";
 import { readExit } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
 import { forwardSignals } from "./signals.ts";
@@ -23,10 +25,11 @@ export interface RunOptions {
 }
 
 /** A failed execve gets the exit code that a shell would give, and says what is wrong with the file. */
-function explainFailure(error: unknown, prepared: Prepared): unknown {
+async function explainFailure(error: unknown, prepared: Prepared): Promise<unknown> {
   if (!(error instanceof LaunchError) || !error.isExec) return error;
   const command = prepared.spec.process.args[0] ?? "";
   const { errno } = error.failure;
+  const { explainExec } = await import("../../rootfs/exec-failure.ts");
   const missing = errno === "ENOENT" || errno === "ENOTDIR";
   const why =
     (command.includes("/") ? explainExec(prepared.layers, command) : undefined) ??
@@ -65,14 +68,15 @@ async function cleanUp(start: Start, keep: boolean, say: (line: string) => void)
   }
 }
 
-function keepRecord(start: Start): void {
+function keepRecord(start: Start, exit: ExitRecord | undefined): void {
   const { record, prepared } = start;
-  if (record === undefined) return;
-  writeRecord(prepared.instance, {
-    ...record,
-    state: "exited",
-    exit: readExit(prepared.instance, record.id),
-  });
+  if (record !== undefined) writeRecord(prepared.instance, { ...record, state: "exited", exit });
+}
+
+function describeOom({ spec }: Prepared): string {
+  const limit = spec.linux.resources?.memory?.limit;
+  const which = limit === undefined ? "the host's memory" : `its limit of ${formatBytes(limit)} (--memory)`;
+  return `out of memory: the kernel killed a process of the container, which had reached ${which}`;
 }
 
 /**
@@ -86,6 +90,7 @@ export async function runContainer(
   options: RunOptions,
 ): Promise<number> {
   const { observer, say, afterStep } = options;
+  await collectOrphans(instance);
   const prepared = await prepare(instance, request);
   for (const note of prepared.notes) say(note);
   const start: Start = {
@@ -112,11 +117,12 @@ export async function runContainer(
     ended = true;
     if (status === undefined)
       throw new MdockerError("the monitor of the container is gone; the container was ended", ExitCode.setup);
-    if (request.keep) keepRecord(start);
-    const code = exitCodeOf(status);
-    return code;
+    const exit = readExit(instance, prepared.id);
+    if (exit?.oomKilled === true) say(describeOom(prepared));
+    if (request.keep) keepRecord(start, exit);
+    return exitCodeOf(status);
   } catch (error) {
-    throw explainFailure(error, prepared);
+    throw await explainFailure(error, prepared);
   } finally {
     await cleanUp(start, ended && request.keep, say);
   }

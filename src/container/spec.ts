@@ -141,6 +141,9 @@ function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
   return list;
 }
 
+/** So many processes and threads at once unless --pids-limit says otherwise: a fork bomb ends there. */
+const defaultPidsLimit = 2048;
+
 /** The host name: asked for, else the first 12 digits of the id as docker does. */
 export function hostnameOf(request: RunRequest, id: string): string {
   return request.hostname ?? id.slice(0, 12);
@@ -176,6 +179,7 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
       namespaces: namespaces(request, facts),
       cgroupsPath: facts.cgroupsPath,
       resources: {
+        pids: { limit: defaultPidsLimit },
         ...request.resources,
         ...(security.deviceRules === undefined ? {} : { devices: security.deviceRules }),
       },

@@ -1,10 +1,12 @@
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   unlinkSync,
@@ -117,11 +119,30 @@ export function releaseName(instance: Instance, name: string, id: string): void 
   }
 }
 
+/** Removes a directory by the names that are expected in it; only when there are others too, whatever is in it. */
+function removeDirectory(directory: string, files: readonly string[], folders: readonly string[] = []): void {
+  const tolerate = (act: () => void, ...errnos: string[]): boolean => {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      if (!hasErrno(error, ...errnos)) throw error;
+      return false;
+    }
+  };
+  for (const file of files) tolerate(() => unlinkSync(join(directory, file)), "ENOENT");
+  for (const folder of folders) tolerate(() => rmdirSync(join(directory, folder)), "ENOENT", "ENOTEMPTY");
+  const gone = tolerate(() => rmdirSync(directory), "ENOENT", "ENOTEMPTY");
+  // rmSync costs two milliseconds even when there is nothing to do.
+  if (!gone && existsSync(directory)) rmSync(directory, { recursive: true, force: true });
+}
+
 /** Removes the runtime directory and, last, the container's own: what is interrupted can be found again. */
 export function removeContainerFiles(instance: Instance, id: string): void {
   const paths = containerPaths(instance, id);
-  rmSync(paths.run, { recursive: true, force: true });
-  rmSync(paths.directory, { recursive: true, force: true });
+  removeDirectory(paths.run, ["exit"]);
+  const etc = ["hosts", "hostname", "resolv.conf"].map((file) => `etc/${file}`);
+  removeDirectory(paths.directory, [...etc, "config.json", "record.json"], ["etc"]);
 }
 
 export function writeRecord(instance: Instance, record: ContainerRecord): void {

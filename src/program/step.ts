@@ -57,6 +57,8 @@ export interface Program {
 /** Collects the steps of a program part by part. */
 export class ProgramBuilder {
   readonly #parts: Record<PartName, Step[]> = { launch: [], child: [], command: [], after: [] };
+  /** Directories that the steps so far have made: a program says each thing once. */
+  readonly made: Set<string> = new Set();
 
   /** Appends a step; the answer stands for its result. */
   add(part: PartName, step: Step): StepRef {

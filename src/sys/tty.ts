@@ -1,3 +1,4 @@
+import { hasErrno } from "../core/errors.ts";
 import { call } from "./call.ts";
 
 const TIOCGWINSZ = 0x5413;
@@ -6,13 +7,13 @@ const TCSANOW = 0;
 /** More than struct termios takes. */
 const termiosSize = 128;
 
-export interface WindowSize {
+interface WindowSize {
   readonly rows: number;
   readonly columns: number;
 }
 
 /** TIOCGWINSZ: the size of the terminal `fd`; a terminal that does not know answers 0 by 0. */
-export function windowSize(fd: number): WindowSize {
+function windowSize(fd: number): WindowSize {
   const size = Buffer.alloc(8);
   call("int ioctl(int fd, unsigned long request, void *arg)", [fd, TIOCGWINSZ, size], {
     call: "ioctl TIOCGWINSZ",
@@ -21,13 +22,22 @@ export function windowSize(fd: number): WindowSize {
 }
 
 /** TIOCSWINSZ: sets the size; the foreground process group is told by SIGWINCH. */
-export function setWindowSize(fd: number, { rows, columns }: WindowSize): void {
+function setWindowSize(fd: number, { rows, columns }: WindowSize): void {
   const size = Buffer.alloc(8);
   size.writeUInt16LE(rows, 0);
   size.writeUInt16LE(columns, 2);
   call("int ioctl(int fd, unsigned long request, void *arg)", [fd, TIOCSWINSZ, size], {
     call: "ioctl TIOCSWINSZ",
   });
+}
+
+/** Gives terminal `to` the size of terminal `from`; if that is none, or gone, it keeps its own. */
+export function copyWindowSize(from: number, to: number): void {
+  try {
+    setWindowSize(to, windowSize(from));
+  } catch (error) {
+    if (!hasErrno(error, "ENOTTY", "EIO", "EBADF")) throw error;
+  }
 }
 
 /** Puts the terminal `fd` into raw mode (cfmakeraw(3)) and returns what gives it its settings back. */

@@ -12,8 +12,7 @@ export const networkOptions: OptionTable = {
   rows: [
     {
       flags: "--net, --network <network>",
-      about:
-        "none, host, bridge (the default), container:NAME or a network; or name=...,ip=...,alias=...,ifname=...",
+      about: "none, host, bridge (the default), container:NAME or name=NETWORK,ip=...,alias=...,ifname=...",
     },
     { flags: "--network-alias <name>", about: "one more name on the network" },
     { flags: "--ip <address>", about: "fixed IPv4 address" },

@@ -22,6 +22,7 @@ function program(
     cgroupMounts: [],
     watch: [],
     leftovers: [],
+    orphanNote: "/run/orphans/x",
     deviceLinks: [],
     optionalSysctls: new Set(),
     isDirectory: () => true,

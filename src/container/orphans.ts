@@ -1,0 +1,42 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { hasErrno } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import type { ContainerRecord } from "./record.ts";
+import { isLive } from "./refresh.ts";
+import { readRecord } from "./store.ts";
+
+/** The note that a monitor leaves when it had to end a container alone: a directory named like the container. */
+export function orphanNote(instance: Instance, id: string): string {
+  return join(instance.state, "orphans", id);
+}
+
+/** True for a container that only its run keeps alive and whose run is over. */
+export function isAbandoned(record: ContainerRecord): boolean {
+  if (isLive(record)) return false;
+  return record.state === "creating" || (record.foreground && !(record.keep && record.state === "exited"));
+}
+
+/**
+ * Removes the containers that monitors left notes about. A start calls this first: without a note it costs one
+ * system call.
+ */
+export async function collectOrphans(instance: Instance): Promise<void> {
+  let notes: string[];
+  try {
+    notes = readdirSync(join(instance.state, "orphans"));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return;
+    throw error;
+  }
+  for (const id of notes) {
+    if (!/^[0-9a-f]{64}$/.test(id)) continue;
+    const record = readRecord(instance, id);
+    if (record !== undefined && isAbandoned(record)) {
+      const { removeTraces } = await import("./remove.ts");
+      await removeTraces(instance, record);
+    }
+    if (record === undefined || !isLive(record))
+      rmSync(orphanNote(instance, id), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,446 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { runOptions } from "../../../src/cli/run-options.ts";
+import type { RunRequest } from "../../../src/container/request.ts";
+import { UsageError } from "../../../src/core/errors.ts";
+import { fakeView, parseRun, request } from "./parse.ts";
+
+const onTerminal = fakeView({}, { stdin: true, stdout: true });
+
+const plain: RunRequest = {
+  root: { kind: "image", reference: "lab", pull: "missing" },
+  args: ["/bin/true"],
+  env: [],
+  groups: [],
+  labels: {},
+  interactive: false,
+  terminal: false,
+  keep: false,
+  init: true,
+  readOnlyRoot: false,
+  mounts: [],
+  network: { kind: "bridge", attachments: [{ network: "bridge", ifname: "eth0" }] },
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+  extraHosts: [],
+  resources: {},
+  rlimits: [],
+  sysctl: {},
+  capAdd: [],
+  capDrop: [],
+  privileged: false,
+  securityOptions: [],
+};
+
+const bridge = (attachment: object): RunRequest["network"] => ({
+  kind: "bridge",
+  attachments: [{ network: "bridge", ifname: "eth0", ...attachment }],
+});
+const bind = { kind: "bind", source: "/srv", target: "/data", readOnly: false, create: true } as const;
+
+/** Flags before `/bin/true`, and what they change. */
+const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
+  ["", {}],
+  ["-i", { interactive: true }],
+  ["--interactive=true", { interactive: true }],
+  ["-e A=1 --env B=x=y --env EMPTY=", { env: ["A=1", "B=x=y", "EMPTY="] }],
+  ["-e HOME -e NOT_SET", { env: ["HOME=/home/user"] }],
+  ["-e=A=1", { env: ["A=1"] }],
+  ["-w /srv", { cwd: "/srv" }],
+  ["-u 1000:1000 --group-add audio --group-add 7", { user: "1000:1000", groups: ["audio", "7"] }],
+  ["--name web", { name: "web" }],
+  ["-h box", { hostname: "box" }],
+  ["--hostname box.example.org", { hostname: "box.example.org" }],
+  ["--rm", {}],
+  ["--keep", { keep: true }],
+  ["--rm=false", { keep: true }],
+  ["--keep=false", {}],
+  ["--net none", { network: { kind: "none" } }],
+  ["--network=host", { network: { kind: "host" } }],
+  ["--net container:db", { network: { kind: "container", container: "db" } }],
+  ["--net default", {}],
+  [
+    "--net front --net back",
+    {
+      network: {
+        kind: "bridge",
+        attachments: [
+          { network: "front", ifname: "eth0" },
+          { network: "back", ifname: "eth1" },
+        ],
+      },
+    },
+  ],
+  [
+    "--ip 10.200.1.9 --mac-address 02:42:0A:C8:01:09",
+    { network: bridge({ address: "10.200.1.9", mac: "02:42:0a:c8:01:09" }) },
+  ],
+  ["--network-alias a --network-alias b", { network: bridge({ aliases: ["a", "b"] }) }],
+  [
+    "--net name=front,ip=10.200.2.5,alias=x,ifname=up0",
+    { network: bridge({ network: "front", address: "10.200.2.5", aliases: ["x"], ifname: "up0" }) },
+  ],
+  [
+    "--dns 9.9.9.9 --dns ::1 --dns-search . --dns-option ndots:2",
+    { dns: ["9.9.9.9", "::1"], dnsSearch: ["."], dnsOptions: ["ndots:2"] },
+  ],
+  [
+    "--add-host db:10.0.0.1 --add-host six:fe80::1 --add-host seven=[::7]",
+    { extraHosts: ["db:10.0.0.1", "six:fe80::1", "seven:::7"] },
+  ],
+  ["-v /srv:/data", { mounts: [bind] }],
+  [
+    "-v ./srv:/data/:ro,rslave",
+    { mounts: [{ ...bind, source: "/work/srv", readOnly: true, propagation: "rslave" }] },
+  ],
+  ["-v store:/data:ro", { mounts: [{ kind: "volume", name: "store", target: "/data", readOnly: true }] }],
+  ["--mount type=bind,src=/srv,dst=/data,ro", { mounts: [{ ...bind, readOnly: true, create: false }] }],
+  [
+    "--mount type=bind,source=srv,target=/data,readonly=false,bind-propagation=shared",
+    { mounts: [{ ...bind, source: "/work/srv", create: false, propagation: "shared" }] },
+  ],
+  [
+    "--mount source=store,target=/data",
+    { mounts: [{ kind: "volume", name: "store", target: "/data", readOnly: false }] },
+  ],
+  [
+    "--mount type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=1777",
+    { mounts: [{ kind: "tmpfs", target: "/t", options: ["size=1048576", "mode=1777"] }] },
+  ],
+  ['--mount type=bind,"source=/a,b",target=/data', { mounts: [{ ...bind, source: "/a,b", create: false }] }],
+  ["--tmpfs /run", { mounts: [{ kind: "tmpfs", target: "/run", options: [] }] }],
+  [
+    "--tmpfs /run:size=64m,mode=1777,noexec",
+    { mounts: [{ kind: "tmpfs", target: "/run", options: ["size=64m", "mode=1777", "noexec"] }] },
+  ],
+  ["--read-only", { readOnlyRoot: true }],
+  ["-m 64m", { resources: { memory: { limit: 67108864 } } }],
+  [
+    "-m=64m --memory-swap -1 --memory-reservation 32m",
+    { resources: { memory: { limit: 67108864, swap: -1, reservation: 33554432 } } },
+  ],
+  ["--memory 0", {}],
+  ["-m1g --oom-kill-disable", { resources: { memory: { limit: 1073741824, disableOOMKiller: true } } }],
+  ["--oom-score-adj -500", { oomScoreAdj: -500 }],
+  ["--cpus 1.5", { resources: { cpu: { quota: 150000, period: 100000 } } }],
+  ["--cpus=.5 -c 512", { resources: { cpu: { quota: 50000, period: 100000, shares: 512 } } }],
+  ["--cpu-quota 20000 --cpu-period 50000", { resources: { cpu: { quota: 20000, period: 50000 } } }],
+  ["--cpu-quota -1", { resources: { cpu: { quota: -1 } } }],
+  ["--cpuset-cpus 0-1,3 --cpuset-mems 0", { resources: { cpu: { cpus: "0-1,3", mems: "0" } } }],
+  ["--pids-limit 100", { resources: { pids: { limit: 100 } } }],
+  ["--pids-limit 0", { resources: { pids: { limit: -1 } } }],
+  ["--blkio-weight 300", { resources: { blockIO: { weight: 300 } } }],
+  [
+    "--blkio-weight-device /dev/sda:200",
+    { resources: { blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 200 }] } } },
+  ],
+  [
+    "--device-read-bps /dev/sda:1m",
+    { resources: { blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 1048576 }] } } },
+  ],
+  [
+    "--device-write-bps /dev/sda:1k",
+    { resources: { blockIO: { throttleWriteBpsDevice: [{ major: 8, minor: 0, rate: 1024 }] } } },
+  ],
+  [
+    "--device-read-iops /dev/sda:10",
+    { resources: { blockIO: { throttleReadIOPSDevice: [{ major: 8, minor: 0, rate: 10 }] } } },
+  ],
+  [
+    "--device-write-iops /dev/sda:20",
+    { resources: { blockIO: { throttleWriteIOPSDevice: [{ major: 8, minor: 0, rate: 20 }] } } },
+  ],
+  [
+    "--ulimit nofile=1024:4096 --ulimit core=unlimited --ulimit core=0",
+    {
+      rlimits: [
+        { type: "RLIMIT_NOFILE", soft: 1024, hard: 4096 },
+        { type: "RLIMIT_CORE", soft: 0, hard: 0 },
+      ],
+    },
+  ],
+  [
+    "--sysctl net.ipv4.ip_forward=1 --sysctl net/core/somaxconn=9",
+    { sysctl: { "net.ipv4.ip_forward": "1", "net.core.somaxconn": "9" } },
+  ],
+  ["--init=false", { init: false }],
+  ["--no-init", { init: false }],
+  ["--no-init --init", {}],
+  ["--entrypoint /bin/sh", { entrypoint: ["/bin/sh"] }],
+  ["--entrypoint=", { entrypoint: [] }],
+  ["-l a=b --label bare", { labels: { a: "b", bare: "" } }],
+  ["--cidfile id", { cidFile: "/work/id" }],
+  ["--pull always", { root: { kind: "image", reference: "lab", pull: "always" } }],
+  ["--rootfs ./alpine", { root: { kind: "directory", path: "/work/alpine" } }],
+  [
+    "--cap-add net_admin --cap-add ALL --cap-drop CAP_CHOWN",
+    { capAdd: ["CAP_NET_ADMIN", "ALL"], capDrop: ["CAP_CHOWN"] },
+  ],
+  ["--privileged", { privileged: true }],
+  [
+    "--security-opt seccomp=unconfined --security-opt no-new-privileges",
+    { securityOptions: ["seccomp=unconfined", "no-new-privileges"] },
+  ],
+  ["--umask 0027", { umask: 0o27 }],
+  ["--explain --json", {}],
+];
+
+/** Flags before `/bin/true`, and the one line they are refused with. */
+const refused: readonly (readonly [string, string | RegExp])[] = [
+  ["-t", "the input device is not a TTY: leave out -t, or run it from a terminal"],
+  ["-it", /not a TTY/],
+  ["--rm --keep", /--rm and --keep contradict/],
+  ["-e ==x", "--env: =x: expected NAME or NAME=VALUE, no blanks in the name"],
+  ["-m 3q", "--memory: 3q: expected a size such as 512k, 64m or 1.5g"],
+  ["-m -1", /^--memory: -1: expected a size/],
+  ["--memory-swap 1g", /--memory-swap: 1g: expected --memory with it/],
+  ["-m 1g --memory-swap 512m", /expected at least --memory/],
+  ["-m 1m --memory-reservation 2m", /^--memory-reservation: 2m: expected at most --memory/],
+  ["--cpus nine", /^--cpus: nine: expected a number of CPUs/],
+  ["--cpus 1 --cpu-quota 5000", /^--cpus and --cpu-quota contradict/],
+  ["--cpu-shares 1", /^--cpu-shares: 1: expected 2 to 262144/],
+  ["--cpu-period 10", /1000 to 1000000/],
+  ["--cpuset-cpus 3-1", /^--cpuset-cpus: 3-1: expected a list/],
+  ["--pids-limit many", /^--pids-limit: many: expected a whole number/],
+  ["--blkio-weight 5", /^--blkio-weight: 5: expected 10 to 1000/],
+  ["--device-read-bps /dev/null:1m", /\/dev\/null to be a block device/],
+  ["--device-read-iops /dev/sda:x", /^--device-read-iops \/dev\/sda: x: expected a whole number/],
+  ["--ulimit nofiel=1", /nofiel: unknown limit; did you mean nofile/],
+  ["--ulimit nofile=5:2", /^--ulimit: nofile=5:2: expected a soft limit up to the hard one/],
+  ["--sysctl kernel.panic=1", /^--sysctl: kernel.panic=1: expected a parameter of its own namespaces/],
+  ["--net host --sysctl net.core.somaxconn=9", /would change the network of host/],
+  ["--net host --ip 10.0.0.1", /^--ip: a container with --network host has no address/],
+  ["--net none --mac-address 02:42:0a:c8:01:09", /has no address of its own/],
+  ["--net none --net bridge", /cannot be combined/],
+  ["--net a --net a", /the same network twice/],
+  ["--net a --net b --ip 10.0.0.1", /^--ip: which of the networks/],
+  ["--net container:", /expected container:NAME/],
+  ["--net a/b", /^--network: a\/b: expected none, host/],
+  ["--net name=a,mtu=9", /expected keys of name, ip/],
+  ["--ip 10.0.0.256", /^--ip: 10.0.0.256: expected an IPv4 address/],
+  ["--mac-address 01:00:5e:00:00:01", /unicast/],
+  ["--mac-address 2:42", /expected a MAC address/],
+  ["--net container:db --dns 1.1.1.1", /^--dns: names are those of the other container/],
+  ["--net container:db --hostname x", /^--hostname: names are those/],
+  ["--dns nine", /^--dns: nine: expected the address/],
+  ["--add-host db", /^--add-host: db: expected NAME:ADDRESS/],
+  ["--add-host db:1.2.3", /expected NAME:ADDRESS/],
+  ["-v /data", /^--volume: \/data: expected SOURCE:TARGET/],
+  ["-v /a:/", /other than \//],
+  ["-v /a:b", /expected an absolute path in the container/],
+  ["-v /a:/b:rx", /not "rx"/],
+  ["-v /a:/b -v /c:/b", /^--volume: \/b is mounted twice/],
+  ["-v /a:/b --tmpfs /b/", /^--tmpfs: \/b is mounted twice/],
+  ["--mount type=bind,target=/b", /expected source=/],
+  ["--mount type=nfs,target=/b", /expected type=bind/],
+  ["--mount type=tmpfs,source=/a,target=/b", /no source with type=tmpfs/],
+  ["--mount tipe=bind", /expected type, not tipe/],
+  ["--mount type=bind,,target=/b", /expected KEY=VALUE/],
+  ["--tmpfs run", /expected an absolute path/],
+  ["--tmpfs /run:uid=x", /not "uid=x"/],
+  ["-w srv", /^--workdir: srv: expected an absolute path/],
+  ["-u a:b:c", /^--user/],
+  ["--umask 9", /^--umask: 9: expected an octal mode/],
+  ["--oom-score-adj 1001", /from -1000 to 1000/],
+  ["--name -x", /^--name: -x: expected letters/],
+  ["--hostname -", /^--hostname/],
+  ["--pull sometimes", /^--pull: sometimes: expected never, missing or always/],
+  ["--rootfs /a --pull never", /--rootfs and --pull contradict/],
+  ["--cap-add NET_ADMINN", /^--cap-add: NET_ADMINN: unknown capability; did you mean NET_ADMIN\?/],
+  ["--init=maybe", /^--init: maybe: expected true or false/],
+  ["--env-file none", /^--env-file: "none": no such file/],
+  ["--memmory 3", "run: unknown option --memmory: did you mean --memory?"],
+  ["-Z", /^run: unknown option -Z: see mdocker run --help/],
+];
+
+const split = (text: string): string[] =>
+  text === "" ? [] : text.split(" ").map((word) => word.replaceAll('"', '"'));
+
+describe("flags of run", () => {
+  test.each(accepted)("%s", async (text, changes) => {
+    expect(await request([...split(text), "/bin/true"])).toEqual({ ...plain, ...changes });
+  });
+
+  test.each(refused)("refuses %s", async (text, expected) => {
+    const failure = await request([...split(text), "/bin/true"]).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(UsageError);
+    const { message } = failure as UsageError;
+    expect(message).not.toContain("\n");
+    if (typeof expected === "string") expect(message).toBe(expected);
+    else expect(message).toMatch(expected);
+  });
+
+  test.each(["-m", "--cpus", "--net", "-v"])("%s without its value is refused", async (flag) => {
+    await expect(request([flag])).rejects.toThrow(/^-.*--[\w-]+: expected a value$/);
+  });
+
+  test("every option is used by some case above", () => {
+    const names = runOptions.flatMap(({ rows }) =>
+      rows.map(({ flags }) => /--([\w-]+)( |$)/.exec(flags)?.[1]),
+    );
+    const shorts = {
+      i: "interactive",
+      t: "tty",
+      e: "env",
+      w: "workdir",
+      u: "user",
+      h: "hostname",
+      l: "label",
+    };
+    const more = { v: "volume", m: "memory", c: "cpu-shares" };
+    const letters: Readonly<Record<string, string>> = { ...shorts, ...more };
+    const used = new Set(
+      [...accepted, ...refused].flatMap(([text]) =>
+        split(text).map((word) => letters[word.slice(1, 2)] ?? word.split("=")[0]?.slice(2)),
+      ),
+    );
+    used.add("network");
+    // These have tests of their own.
+    for (const name of ["label-file", "env-file", "config", "trace-setup"]) used.add(name);
+    expect(names.filter((name) => name === undefined || !used.has(name))).toEqual([]);
+  });
+});
+
+describe("words after the flags", () => {
+  const image = (reference: string): RunRequest["root"] => ({ kind: "image", reference, pull: "missing" });
+  const cases: readonly (readonly [string, RunRequest["root"], readonly string[]])[] = [
+    ["/bin/ls -la", image("lab"), ["/bin/ls", "-la"]],
+    ["--net none /bin/ls --net host", image("lab"), ["/bin/ls", "--net", "host"]],
+    ["alpine", image("alpine"), []],
+    ["alpine:3.20 ls -la", image("alpine:3.20"), ["ls", "-la"]],
+    ["alpine -- ls --", image("alpine"), ["ls", "--"]],
+    ["-- ls -la", image("lab"), ["ls", "-la"]],
+    ["-i -- ls", image("lab"), ["ls"]],
+    ["/bin/echo -- x", image("lab"), ["/bin/echo", "--", "x"]],
+    ["--rootfs /srv ls -la", { kind: "directory", path: "/srv" }, ["ls", "-la"]],
+    ["--rootfs /srv -- ls", { kind: "directory", path: "/srv" }, ["ls"]],
+    ["-i", image("lab"), []],
+  ];
+  test.each(cases)("%s", async (text, root, args) => {
+    expect(await request(split(text))).toMatchObject({ root, args });
+  });
+
+  test("nothing at all is refused without a terminal, and a shell with one", async () => {
+    await expect(request([])).rejects.toThrow("run: expected an image or a command");
+    expect(await request([], onTerminal)).toMatchObject({ root: image("lab"), args: [], terminal: true });
+  });
+});
+
+describe("terminal", () => {
+  const cases: readonly (readonly [string, boolean, boolean])[] = [
+    ["", true, true],
+    ["-it", true, true],
+    ["-i", true, false],
+    ["-t", false, true],
+    ["--tty=false", true, false],
+    ["--interactive=false", false, false],
+  ];
+  test.each(cases)("on a terminal: %s", async (text, interactive, terminal) => {
+    expect(await request([...split(text), "/bin/true"], onTerminal)).toMatchObject({ interactive, terminal });
+  });
+
+  test("nothing is implied when only one of stdin and stdout is a terminal", async () => {
+    const view = fakeView({}, { stdin: true });
+    expect(await request(["/bin/true"], view)).toMatchObject({ interactive: false, terminal: false });
+  });
+
+  test("bundled letters, the last with its value", async () => {
+    const view = fakeView({}, { stdin: true });
+    expect(await request(["-itv", "/srv:/data", "/bin/true"], view)).toMatchObject({
+      interactive: true,
+      terminal: true,
+      mounts: [bind],
+    });
+  });
+});
+
+describe("files of variables and labels", () => {
+  test("comments, blank lines, values from the host; -e wins", async () => {
+    const view = fakeView({
+      "/work/vars": "# a comment\n\n  A=1\nB=two words # kept\nHOME\nNOT_SET\r\nC=\n",
+    });
+    const { env } = await request(["--env-file", "vars", "-e", "A=2", "/bin/true"], view);
+    expect(env).toEqual(["A=1", "B=two words # kept", "HOME=/home/user", "C=", "A=2"]);
+  });
+
+  test("a wrong line is named", async () => {
+    const view = fakeView({ "/work/vars": "A=1\n\nMY VAR=2\n" });
+    await expect(request(["--env-file", "vars", "/bin/true"], view)).rejects.toThrow(
+      '--env-file: vars:3: "MY VAR=2": expected NAME or NAME=VALUE, no blanks in the name',
+    );
+  });
+
+  test("labels", async () => {
+    const view = fakeView({ "/work/labels": "a=1\n# no\nb\n" });
+    const { labels } = await request(["--label-file", "labels", "--label", "a=2", "/bin/true"], view);
+    expect(labels).toEqual({ a: "2", b: "" });
+  });
+});
+
+describe("any words", () => {
+  const flags = runOptions.flatMap(({ rows }) =>
+    rows.flatMap((row) => row.flags.match(/-{1,2}[\w-]+/g) ?? []),
+  );
+  const value = fc.oneof(
+    fc.string(),
+    fc.string({ unit: "grapheme" }),
+    fc.constantFrom(
+      "/bin/true",
+      "--",
+      "-",
+      "-it",
+      "64m",
+      "a=b",
+      "a:b:c",
+      "host",
+      "container:x",
+      "=",
+      "-1",
+      "/a:/b:ro",
+    ),
+    fc.stringMatching(/^[a-z0-9:=,./-]{0,24}$/),
+  );
+  const word = fc.oneof(
+    fc.constantFrom(...flags),
+    value,
+    fc.tuple(fc.constantFrom(...flags), value).map(([flag, text]) => `${flag}=${text}`),
+    fc.tuple(fc.constantFrom("-i", "-t", "-e", "-m", "-v"), value).map(([flag, text]) => `${flag}${text}`),
+  );
+
+  test("make a request or a UsageError of one line, never anything else", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(word, { maxLength: 8 }), fc.boolean(), async (words, terminal) => {
+        try {
+          const found = await request(words, terminal ? onTerminal : fakeView());
+          expect(found.args.every((arg) => !arg.includes("\0"))).toBe(true);
+        } catch (error) {
+          expect(error).toBeInstanceOf(UsageError);
+          expect((error as Error).message).not.toMatch(/[\n\0]/);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("mean the same whether all options are declared or only those that may occur", () => {
+    const outcome = (words: readonly string[], all: boolean): unknown => {
+      try {
+        const parsed = parseRun(words, all);
+        return [parsed.words, [...parsed.flags.names()].sort().map((name) => [name, parsed.flags.all(name)])];
+      } catch (error) {
+        expect(error).toBeInstanceOf(UsageError);
+        return "refused";
+      }
+    };
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 8 }), (words) => {
+        expect(outcome(words, false)).toEqual(outcome(words, true));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
