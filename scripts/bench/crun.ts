@@ -76,7 +76,7 @@ END
 ${program} --root ${context.folder}/handmade run --bundle ${bundle} ${netns}
 ip netns delete ${netns}`;
   return {
-    once: () => ask(life(`handv${serial}`)),
+    once: () => ask(life(`${bridge}${serial}`)),
     close: async () => {
       await ask(`ip link delete ${bridge}`);
       shell.child.stdin.end();
