@@ -5,7 +5,6 @@ import type { PlannedAction } from "../src/core/explain.ts";
 import { attachDeviceProgram } from "../src/sys/bpf.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import type { LimitTarget } from "./limit.ts";
-import { parentsOf } from "./place.ts";
 
 /** What is done to set up a cgroup. Every action also says what it is, for `--explain`. */
 export type CgroupAction = PlannedAction &
@@ -24,8 +23,8 @@ export type CgroupAction = PlannedAction &
     | { readonly op: "devices"; readonly directory: string; readonly program: Uint8Array }
   );
 
-/** How often a parent may vanish under our hands: another container that was its last has just ended. */
-const attempts = 1000;
+/** How often a cgroup that was left behind is removed before it is given up on. */
+const attempts = 100;
 
 /** Writes each value with a write(2) of its own. Never creates a file: cgroupfs has what it has. */
 export function writeValues(file: string, values: readonly string[]): void {
@@ -34,16 +33,6 @@ export function writeValues(file: string, values: readonly string[]): void {
     for (const value of values) writeSync(fd, value);
   } finally {
     closeSync(fd);
-  }
-}
-
-function makeParents(mountPoint: string, path: string): void {
-  for (const parent of parentsOf(path)) {
-    try {
-      mkdirSync(join(mountPoint, parent));
-    } catch (error) {
-      if (!hasErrno(error, "EEXIST", "ENOENT")) throw error;
-    }
   }
 }
 
@@ -60,23 +49,21 @@ function removeLeftover(directory: string): void {
   }
 }
 
+/** The cgroups above may vanish at any time: another container that was the last in them has just ended. */
 function make(mountPoint: string, path: string): void {
   const directory = join(mountPoint, path);
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
-    try {
-      mkdirSync(directory);
-      return;
-    } catch (error) {
-      if (hasErrno(error, "ENOENT")) makeParents(mountPoint, path);
-      else if (hasErrno(error, "EEXIST")) removeLeftover(directory);
-      else if (hasErrno(error, "EROFS")) {
-        throw new SetupError(`cannot make cgroup ${directory}: ${mountPoint} is mounted read-only`, {
-          cause: error,
-        });
-      } else throw new SetupError(`cannot make cgroup ${directory}: ${messageOf(error)}`, { cause: error });
+  try {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      // Recursive costs nothing when what is above exists, and says by its result whether this one did.
+      if (mkdirSync(directory, { recursive: true }) !== undefined) return;
+      removeLeftover(directory);
     }
+  } catch (error) {
+    if (error instanceof SetupError) throw error;
+    const why = hasErrno(error, "EROFS") ? `${mountPoint} is mounted read-only` : messageOf(error);
+    throw new SetupError(`cannot make cgroup ${directory}: ${why}`, { cause: error });
   }
-  throw new SetupError(`cannot make cgroup ${directory}: is ${mountPoint} still mounted?`);
+  throw new SetupError(`cannot make cgroup ${directory}: something else makes it again and again`);
 }
 
 function enable(directory: string, controllers: readonly string[]): void {

@@ -11,6 +11,16 @@ export interface DeviceRule {
   readonly access: string;
 }
 
+/** `mr` is `rm`; undefined when it is not about r, w and m. */
+function inOrder(access: string): string | undefined {
+  if (!/^[rwm]+$/.test(access)) return undefined;
+  return [..."rwm"].filter((letter) => access.includes(letter)).join("");
+}
+
+function isNumber(value: number | undefined): boolean {
+  return value === undefined || (Number.isInteger(value) && value >= 0 && value < 2 ** 32);
+}
+
 const anyNumber = (value: number | undefined): number | undefined => (value === -1 ? undefined : value);
 
 /**
@@ -18,25 +28,20 @@ const anyNumber = (value: number | undefined): number | undefined => (value === 
  * @throws UsageError for a rule that is none.
  */
 export function readDeviceRules(rules: readonly OciDeviceRule[]): DeviceRule[] {
-  return rules.flatMap((rule) => {
-    const { allow, type = "a", access = "rwm" } = rule;
-    const [major, minor] = [anyNumber(rule.major), anyNumber(rule.minor)];
-    const numbers = [major, minor].every(
-      (n) => n === undefined || (Number.isInteger(n) && n >= 0 && n < 2 ** 32),
-    );
-    if (!numbers || !/^[rwm]+$/.test(access)) {
-      const given = `${type} ${rule.major ?? "*"}:${rule.minor ?? "*"} ${access}`;
-      throw new UsageError(`device rule ${given}: expected a, b or c, numbers or *, and some of rwm`);
+  const complete: DeviceRule[] = [];
+  for (const { allow, type = "a", major: givenMajor, minor: givenMinor, access: given = "rwm" } of rules) {
+    const [major, minor] = [anyNumber(givenMajor), anyNumber(givenMinor)];
+    const access = given === "rwm" ? given : inOrder(given);
+    if (access === undefined || !isNumber(major) || !isNumber(minor)) {
+      const text = `${type} ${givenMajor ?? "*"}:${givenMinor ?? "*"} ${given}`;
+      throw new UsageError(`device rule ${text}: expected a, b or c, numbers or *, and some of rwm`);
     }
-    const sorted = [..."rwm"].filter((letter) => access.includes(letter)).join("");
-    const complete: DeviceRule = { allow, type, major, minor, access: sorted };
-    if (type !== "a" || isTotal(complete)) return [complete];
+    const rule: DeviceRule = { allow, type, major, minor, access };
+    if (type !== "a" || isTotal(rule)) complete.push(rule);
     // To cgroup v1 `a` means everything, whatever numbers follow.
-    return [
-      { ...complete, type: "b" },
-      { ...complete, type: "c" },
-    ];
-  });
+    else complete.push({ ...rule, type: "b" }, { ...rule, type: "c" });
+  }
+  return complete;
 }
 
 /** True when the rule speaks of every device in every way: all before it is forgotten. */

@@ -19,6 +19,7 @@ interface Mount {
 
 /** Blanks, tabs, newlines and backslashes in paths are written in octal (proc(5)). */
 function unescapeOctal(path: string): string {
+  if (!path.includes("\\")) return path;
   return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
@@ -26,22 +27,32 @@ function unescapeOctal(path: string): string {
 function parseLine(line: string): Mount | undefined {
   const fields = line.split(" ");
   const dash = fields.indexOf("-", 6);
-  const [id, parent, , root, point] = fields;
-  const [type, , options] = fields.slice(dash + 1);
+  const id = fields[0];
+  const parent = fields[1];
+  const root = fields[3];
+  const point = fields[4];
+  const type = fields[dash + 1];
   if (dash < 0 || !id || !parent || !root || !point || !type) return undefined;
-  return { id, parent, root: unescapeOctal(root), point: unescapeOctal(point), type, options: options ?? "" };
+  const options = fields[dash + 3] ?? "";
+  return { id, parent, root: unescapeOctal(root), point: unescapeOctal(point), type, options };
+}
+
+/** True when `over` is a directory above `path`. */
+function isAbove(over: string, path: string): boolean {
+  return over === "/" || (path.startsWith(over) && path[over.length] === "/");
 }
 
 /** True when a path lookup ends elsewhere: something is mounted on top of it, or on a directory on the way to it. */
-function isHidden(mount: Mount, mounts: readonly Mount[], byId: ReadonlyMap<string, Mount>): boolean {
-  if (mounts.some(({ parent, point }) => parent === mount.id && point === mount.point)) return true;
+function isHidden(
+  mount: Mount,
+  byId: ReadonlyMap<string, Mount>,
+  onto: ReadonlyMap<string, readonly Mount[]>,
+): boolean {
+  for (const { point } of onto.get(mount.id) ?? []) if (point === mount.point) return true;
   let child = mount;
   for (let above = byId.get(child.parent); above !== undefined; above = byId.get(child.parent)) {
-    const { id } = above;
-    const { point } = child;
-    if (id === child.id) return false;
-    if (mounts.some((other) => other.parent === id && point.startsWith(`${other.point.replace(/\/$/, "")}/`)))
-      return true;
+    if (above.id === child.id) return false;
+    for (const { point } of onto.get(above.id) ?? []) if (isAbove(point, child.point)) return true;
     child = above;
   }
   return false;
@@ -49,15 +60,34 @@ function isHidden(mount: Mount, mounts: readonly Mount[], byId: ReadonlyMap<stri
 
 /** The cgroup mounts in the text of /proc/self/mountinfo, hidden ones left out, in the order they were mounted. */
 export function parseCgroupMounts(mountinfo: string): CgroupMount[] {
-  const mounts = mountinfo.split("\n").flatMap((line) => parseLine(line) ?? []);
-  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
-  return mounts
-    .filter((mount) => mount.type === "cgroup" || mount.type === "cgroup2")
-    .filter((mount) => !isHidden(mount, mounts, byId))
-    .map(({ type, point, root, options }) => ({
-      version: type === "cgroup" ? 1 : 2,
-      mountPoint: point,
-      root,
-      options: options.split(","),
-    }));
+  // Plain loops, and a look at most lines only: this is in the way of every start, where nothing is optimised yet.
+  const lines = mountinfo.split("\n");
+  const cgroups: Mount[] = [];
+  for (const line of lines) {
+    const mount = line.includes(" - cgroup") ? parseLine(line) : undefined;
+    if (mount?.type === "cgroup" || mount?.type === "cgroup2") cgroups.push(mount);
+  }
+  const byId = new Map<string, Mount>();
+  const onto = new Map<string, Mount[]>();
+  for (const line of lines) {
+    // Only what is mounted at or above a cgroup mount can hide one.
+    const written = line.split(" ", 5)[4];
+    if (written === undefined) continue;
+    const point = unescapeOctal(written);
+    let matters = false;
+    for (const cgroup of cgroups) matters ||= point === cgroup.point || isAbove(point, cgroup.point);
+    const mount = matters ? parseLine(line) : undefined;
+    if (mount === undefined) continue;
+    byId.set(mount.id, mount);
+    const siblings = onto.get(mount.parent);
+    if (siblings === undefined) onto.set(mount.parent, [mount]);
+    else siblings.push(mount);
+  }
+  const found: CgroupMount[] = [];
+  for (const mount of cgroups) {
+    if (isHidden(mount, byId, onto)) continue;
+    const { type, point, root, options } = mount;
+    found.push({ version: type === "cgroup" ? 1 : 2, mountPoint: point, root, options: options.split(",") });
+  }
+  return found;
 }

@@ -48,16 +48,31 @@ export function requireController(host: CgroupHost, { option, controller }: Limi
   );
 }
 
+/** All that is written for these resources on v1, thought through once: a start asks several times. */
+const thought = new WeakMap<OciResources, readonly Limit[]>();
+
+function limitsV1(resources: OciResources): readonly Limit[] {
+  let limits = thought.get(resources);
+  if (limits === undefined) {
+    limits = [
+      ...v1Limits(resources).filter(isLimiting),
+      ...v1DeviceLimits(readDeviceRules(resources.devices ?? [])),
+    ];
+    thought.set(resources, limits);
+  }
+  return limits;
+}
+
 /**
  * v1: which hierarchies a container joins. Each costs it some 80 us, so only those with a task: memory (limits, end by
  * OOM), cpuacct (usage), and those with limits. The freezer comes when a container is paused.
  */
 export function v1Controllers(host: V1Host, resources: OciResources): string[] {
-  const limits = [
-    ...v1Limits(resources).filter(isLimiting),
-    ...v1DeviceLimits(readDeviceRules(resources.devices ?? [])),
+  const wanted = [
+    homeController(host),
+    "cpuacct",
+    ...limitsV1(resources).map(({ controller }) => controller),
   ];
-  const wanted = [homeController(host), "cpuacct", ...limits.map(({ controller }) => controller)];
   const joined = new Map<string, string>();
   for (const controller of wanted) {
     const mountPoint = host.controllers.get(controller);
@@ -95,10 +110,7 @@ export function makeV1(host: V1Host, controller: string, path: string): CgroupAc
 }
 
 function planV1(host: V1Host, path: string, resources: OciResources): CgroupAction[] {
-  const limits = [
-    ...v1Limits(resources).filter(isLimiting),
-    ...v1DeviceLimits(readDeviceRules(resources.devices ?? [])),
-  ];
+  const limits = limitsV1(resources);
   for (const limit of limits) requireController(host, limit);
   return v1Controllers(host, resources).flatMap((controller) => {
     const mountPoint = host.controllers.get(controller) ?? "";

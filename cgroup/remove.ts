@@ -1,9 +1,9 @@
-import { rmdirSync } from "node:fs";
+import { existsSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
 import type { CgroupHost } from "./host.ts";
 import { killAll, remaining } from "./kill.ts";
-import { checkPath, hierarchies, parentsOf } from "./place.ts";
+import { checkPath, hierarchies, homeDirectory, parentsOf } from "./place.ts";
 import { pause, treeOf } from "./processes.ts";
 
 /** How long killed processes may take to end. */
@@ -33,7 +33,8 @@ function tryRemoveTree(directory: string): boolean {
  */
 export function removeCgroup(host: CgroupHost, path: string): void {
   checkPath(path);
-  const mountPoints = hierarchies(host);
+  // Looked for first, because an error that is thrown costs more than the call.
+  const mountPoints = hierarchies(host).filter((mountPoint) => existsSync(join(mountPoint, path)));
   // Mostly everything has ended and this is all there is to it.
   let left = mountPoints.filter((mountPoint) => !tryRemove(join(mountPoint, path)));
   const deadline = Date.now() + patienceMs;
@@ -51,6 +52,12 @@ export function removeCgroup(host: CgroupHost, path: string): void {
     pause(ms);
   }
   for (const parent of parentsOf(path).reverse()) {
-    for (const mountPoint of mountPoints) tryRemove(join(mountPoint, parent));
+    // All containers are in this hierarchy: while it has others, those above are needed.
+    const home = homeDirectory(host, parent);
+    if (!tryRemove(home)) return;
+    for (const mountPoint of hierarchies(host)) {
+      const directory = join(mountPoint, parent);
+      if (directory !== home && existsSync(directory)) tryRemove(directory);
+    }
   }
 }

@@ -1,5 +1,5 @@
 // @vm
-import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -407,10 +407,12 @@ describe("making and removing", () => {
   });
 });
 
-test("nothing of the host's own was touched", () => {
-  const probe = hierarchies(host)[0] ?? "";
-  expect(() => removeCgroup(host, "..")).toThrow("not the path of a container's cgroup");
-  expect(() => writeValues(join(probe, "no.such.file"), ["1"])).toThrow("ENOENT");
-  expect(() => rmdirSync(join(probe, prefix))).toThrow("ENOENT");
-  writeFileSync("/dev/null", "");
+test("what is not a container's cgroup is never touched, and no file is made", () => {
+  const [mountPoint = ""] = hierarchies(host);
+  for (const wrong of ["..", "", prefix, `${prefix}/..`]) {
+    for (const act of [removeCgroup, killAll, freeze, thaw, listProcesses]) {
+      expect(() => act(host, wrong)).toThrow("not the path of a container's cgroup");
+    }
+  }
+  expect(() => writeValues(join(mountPoint, "no.such.file"), ["1"])).toThrow("ENOENT");
 });
