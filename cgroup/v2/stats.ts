@@ -46,7 +46,7 @@ function pids(read: Read): PidsStats | undefined {
 }
 
 /** io.stat: `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6`, a line a device. */
-export function parseIoStat(text: string): BlockStats[] {
+function parseIoStat(text: string): BlockStats[] {
   return text.split("\n").flatMap((line) => {
     const [, major, minor, rest] = /^(\d+):(\d+) (.*)$/.exec(line) ?? [];
     if (rest === undefined) return [];
