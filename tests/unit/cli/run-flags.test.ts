@@ -275,7 +275,7 @@ describe("flags of run", () => {
   });
 
   test.each(["-m", "--cpus", "--net", "-v"])("%s without its value is refused", async (flag) => {
-    await expect(request([flag])).rejects.toThrow(/^-.*--[\w-]+: expected a value$/);
+    await expect(request([flag])).rejects.toThrow(/--[\w-]+: expected a value$/);
   });
 
   test("every option is used by some case above", () => {
