@@ -1,3 +1,4 @@
+import { expectedMtu } from "../../net/bring-up.ts";
 import { describeEndpoint, describeLoopback, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
 import { describeNetwork } from "../../net/plan.ts";
 import type { PlannedAction } from "../core/explain.ts";
@@ -31,13 +32,11 @@ export function describeProgram(program: Program): PlannedAction[] {
 
 const file = (text: string, reason: string): PlannedAction => ({ kind: "file", text, reason, by: "parent" });
 
-const defaultMtu = 1500;
-
 /** The endpoint as it would be; without an address asked for, with the first that a container can have. */
 function exampleEndpoint({ instance, id }: Prepared, { network, attachment, number }: Connection): Endpoint {
   const address = attachment.address ?? network.gateway.replace(/\d+$/, (last) => String(Number(last) + 1));
   const { ifname, mac } = attachment;
-  const live = { network, mtu: network.mtu ?? defaultMtu };
+  const live = { network, mtu: expectedMtu(network) };
   return planEndpoint({ instance, live, container: id, address, ifname, number, mac });
 }
 
@@ -83,7 +82,7 @@ export function describeStep(prepared: Prepared, step: StartStep): PlannedAction
       return [file(`lease ${which} from ${network.name}`, "under a lock: no two containers get the same")];
     }
     case "network":
-      return describeNetwork(step.connection.network);
+      return describeNetwork(step.connection.network, expectedMtu(step.connection.network));
     case "connect":
       return describeEndpoint(exampleEndpoint(prepared, step.connection));
     case "loopback":
