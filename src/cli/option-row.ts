@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { Flags, type Given } from "./flags.ts";
 
 /** One option as data: declared to commander from here, and read by completion and man page from commander. */
-export interface OptionRow {
+interface OptionRow {
   /** As commander reads it: `-m, --memory <bytes>`. Without a value it is a switch, and takes `=true|false` too. */
   readonly flags: string;
   readonly about: string;

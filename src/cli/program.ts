@@ -10,7 +10,7 @@ interface GlobalFlags {
 }
 
 /** Flags of `mdocker` itself that take a value. */
-export const globalFlags: readonly string[] = ["--root", "--state", "--prefix"];
+const globalFlags: readonly string[] = ["--root", "--state", "--prefix"];
 
 /** The command tree's root, without commands. Errors are thrown as CommanderError; help goes to stdout. */
 export function newProgram(): Command {

@@ -1,6 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Command } from "commander";
+import type { RunRequest } from "../container/request.ts";
 import { runContainer } from "../container/run.ts";
+import { hasErrno, messageOf, SetupError } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
 import type { Flags } from "./flags.ts";
 import type { HostView } from "./host-view.ts";
 import { type Declaration, declareOptions, readFlags } from "./option-row.ts";
@@ -42,6 +45,33 @@ async function hostView(): Promise<HostView> {
   };
 }
 
+/** Shows the plan of a start. Needs no root, unless what it would start from belongs to root. */
+async function explain(instance: Instance, request: RunRequest, json: boolean): Promise<void> {
+  const { renderJson, renderPlan } = await import("./explain.ts");
+  const { explainRun } = await import("../container/explain.ts");
+  try {
+    const actions = await explainRun(instance, request);
+    print(json ? renderJson(actions) : renderPlan(actions, await isTerminal(1)));
+  } catch (cause) {
+    if (process.geteuid?.() === 0 || !hasErrno(cause, "EACCES")) throw cause;
+    throw new SetupError(
+      `run --explain: ${messageOf(cause)}: try sudo, or --root with a directory of your own`,
+      { cause },
+    );
+  }
+}
+
+/** Performs a start, and writes what is done to stderr. */
+async function trace(instance: Instance, request: RunRequest, json: boolean): Promise<void> {
+  const { Tracer } = await import("./explain.ts");
+  const tracer = new Tracer({ json, isTerminal: await isTerminal(2), write: printError });
+  try {
+    process.exitCode = await runContainer(instance, request, { say, observer: tracer.observe });
+  } finally {
+    tracer.finish();
+  }
+}
+
 async function run(flags: Flags, given: Words, command: Command): Promise<void> {
   const view = await hostView();
   let [said, words] = [flags, given];
@@ -50,28 +80,13 @@ async function run(flags: Flags, given: Words, command: Command): Promise<void> 
     const { loadConfig, withConfig } = await import("./config.ts");
     [said, words] = withConfig(flags, given, await loadConfig(config, view));
   }
-  const showing = readShowing(said);
+  const { what, json } = readShowing(said);
   const request = await buildRequest(said, words, view);
   const instance = instanceOf(command);
-  if (showing.what === "nothing") {
-    requireRoot("run ...");
-    process.exitCode = await runContainer(instance, request, { say });
-    return;
-  }
-  const { renderJson, renderPlan, Tracer } = await import("./explain.ts");
-  if (showing.what === "plan") {
-    const { explainRun } = await import("../container/explain.ts");
-    const actions = await explainRun(instance, request);
-    print(showing.json ? renderJson(actions) : renderPlan(actions, await isTerminal(1)));
-    return;
-  }
-  requireRoot("run --trace-setup ...");
-  const tracer = new Tracer({ json: showing.json, isTerminal: await isTerminal(2), write: printError });
-  try {
-    process.exitCode = await runContainer(instance, request, { say, observer: tracer.observe });
-  } finally {
-    tracer.finish();
-  }
+  if (what === "plan") return explain(instance, request, json);
+  requireRoot("run ...");
+  if (what === "trace") return trace(instance, request, json);
+  process.exitCode = await runContainer(instance, request, { say });
 }
 
 /** Adds `run`; for a parse, `declaration` says which words it must understand. */

@@ -7,7 +7,7 @@
  * - `mounts`: a list of --mount texts, or of mappings of its keys
  * - `words`: a text that is split as a shell would, or a list
  */
-export type Shape = "text" | "list" | "pairs" | "limits" | "mounts" | "words";
+type Shape = "text" | "list" | "pairs" | "limits" | "mounts" | "words";
 
 /** A key, the flag it stands for, and the shape of its value. */
 export interface ConfigKey {

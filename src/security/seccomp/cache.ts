@@ -52,8 +52,19 @@ function readIfAny(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (error) {
-    if (hasErrno(error, "ENOENT")) return undefined;
+    // --explain runs without privileges, and may not look below the root.
+    if (hasErrno(error, "ENOENT", "EACCES")) return undefined;
     throw error;
+  }
+}
+
+/** Keeps a compiled filter; where that cannot be, the next start compiles it again. */
+function keep(folder: string, path: string, bytes: Uint8Array): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileAtomic(path, bytes);
+  } catch (error) {
+    if (!hasErrno(error, "EACCES", "EPERM", "EROFS")) throw error;
   }
 }
 
@@ -81,7 +92,6 @@ export function seccompFilter(
 
   const profile = parseSeccompProfile(text ?? readProfile(source), name);
   const compiled = compileSeccomp(resolveProfile(profile, target), name);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  writeFileAtomic(path, encode(keyBytes, compiled));
+  keep(folder, path, encode(keyBytes, compiled));
   return compiled;
 }
