@@ -42,19 +42,19 @@ export function collectImageGarbage(instance: Instance, layersInUse: readonly st
         layers.add(hexOf(diffId));
     }
     const names = layerNames(instance);
-    const removed = dropAbandonedLayers(instance, names).map((name) => `layer ${name}`);
+    const removed = dropAbandonedLayers(instance, names).map((name) => `removed layer ${name}`);
     const used = new Set(layersInUse);
     for (const name of names) {
       const path = join(layersPath(instance), name);
       if (!/^[0-9a-f]{64}$/.test(name) || layers.has(name) || used.has(path)) continue;
       discardLayer(instance, name);
-      removed.push(`layer ${name}`);
+      removed.push(`removed layer ${name.slice(0, 12)}`);
     }
     for (const name of namesIn(blobsPath(instance))) {
       if (blobs.has(name)) continue;
       // Under the lock nobody writes here, so that a temporary file of writeFileAtomic is a dead one too.
       rmSync(join(blobsPath(instance), name), { force: true });
-      removed.push(`blob ${name}`);
+      removed.push(`removed image document ${name.slice(0, 12)}`);
     }
     return removed;
   });

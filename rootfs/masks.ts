@@ -72,8 +72,8 @@ function sysctlValue(fd: ReturnType<ProgramBuilder["add"]>, value: string, name:
   return {
     kind: "syscall",
     call: "write",
-    args: [fd, { data: "bytes", bytes: data, about: JSON.stringify(value) }, data.length],
-    text: `write(fd, ${JSON.stringify(value)}, ${data.length})`,
+    args: [fd, { data: "bytes", bytes: data }, data.length],
+    text: () => `write(fd, ${JSON.stringify(value)}, ${data.length})`,
     reason: `sysctl ${name}`,
     label: name,
   };

@@ -56,12 +56,12 @@ function makeFile(builder: ProgramBuilder, path: string): void {
  */
 function openChecked(builder: ProgramBuilder, path: string, label: string): StepRef {
   const target = builder.add("child", openTarget(path, label));
-  const filesystem = cell(STATFS_SIZE, "statfs of the target");
+  const filesystem = cell(STATFS_SIZE);
   builder.add("child", {
     kind: "syscall",
     call: "fstatfs",
     args: [target, filesystem],
-    text: "fstatfs(target, &filesystem)",
+    text: () => "fstatfs(target, &filesystem)",
     reason: "which filesystem is the target on",
     label,
   });

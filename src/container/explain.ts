@@ -23,7 +23,7 @@ export function describeProgram(program: Program): PlannedAction[] {
   return parts.flatMap((part) =>
     program.parts[part].map(({ text, reason }) => ({
       kind: "syscall" as const,
-      text,
+      text: text(),
       reason,
       by: runner[part],
     })),

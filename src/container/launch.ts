@@ -37,7 +37,7 @@ export class LaunchError extends SetupError {
   constructor(program: Program, failure: Extract<Message, { kind: "failed" }>) {
     const step = failedStep(program, failure);
     const label = step?.label ?? `step ${failure.step} of ${failure.part}`;
-    super(`${label}: ${failure.errno}${step === undefined ? "" : ` from ${step.text}`}`);
+    super(`${label}: ${failure.errno}${step === undefined ? "" : ` from ${step.text()}`}`);
     this.failure = failure;
     this.isExec = step?.call === "execve";
   }

@@ -180,13 +180,13 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
 
 /** The child is ready; it goes on when the parent has set up the network and says so by one byte. */
 function awaitParent(builder: ProgramBuilder): void {
-  const byte = cell(8, "the parent's word");
+  const byte = cell(8);
   const reason = "wait until the network is there; if the parent has given up instead, so do we";
   builder.add("child", {
     kind: "syscall",
     call: "read",
     args: [inherited.sync, byte, 1],
-    text: `read(${inherited.sync}, &word, 1)`,
+    text: () => `read(${inherited.sync}, &word, 1)`,
     reason,
     label: "wait for the parent",
   });
@@ -259,14 +259,14 @@ function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
 
 /** A working directory reached through a leaked descriptor shows as `(unreachable)`: it must begin with a slash. */
 function expectInside(builder: ProgramBuilder, part: "child" | "command"): void {
-  const path = cell(4096, "working directory");
+  const path = cell(4096);
   const reason = "the working directory lies inside the container (CVE-2024-21626)";
   const label = "check the working directory";
   builder.add(part, {
     kind: "syscall",
     call: "getcwd",
     args: [path, 4096],
-    text: "getcwd(path, 4096)",
+    text: () => "getcwd(path, 4096)",
     reason,
     label,
   });
@@ -297,7 +297,7 @@ function addAfter(builder: ProgramBuilder, facts: ProgramFacts): void {
       kind: "syscall",
       call: "unlinkat",
       args: [AT_FDCWD, text(path), AT_REMOVEDIR],
-      text: `unlinkat(AT_FDCWD, ${JSON.stringify(path)}, AT_REMOVEDIR)`,
+      text: () => `unlinkat(AT_FDCWD, ${JSON.stringify(path)}, AT_REMOVEDIR)`,
       reason: "only if mdocker itself is gone: leave nothing behind",
       label: `remove ${path}`,
     });

@@ -15,25 +15,22 @@ export interface Text {
   readonly text: string;
 }
 
-/** Raw bytes; `about` is how an explanation shows them. */
+/** Raw bytes. */
 export interface Bytes {
   readonly data: "bytes";
   readonly bytes: Uint8Array;
-  readonly about: string;
 }
 
 /** An array of 64-bit words, each of them an argument: argv, iovec, clone_args, sock_fprog. */
 export interface Words {
   readonly data: "words";
   readonly words: readonly Argument[];
-  readonly about: string;
 }
 
 /** Zeroed memory for the kernel, or a step's result, to write into. Identity matters: the same cell is the same place. */
 export interface Cell {
   readonly data: "cell";
   readonly size: number;
-  readonly about: string;
 }
 
 /** A pointer to `text`, NUL-terminated. NUL inside would cut it silently: refused. */
@@ -42,21 +39,21 @@ export function text(value: string): Text {
   return { data: "text", text: value };
 }
 
-export function bytes(value: Uint8Array, about: string): Bytes {
-  return { data: "bytes", bytes: value, about };
+export function bytes(value: Uint8Array): Bytes {
+  return { data: "bytes", bytes: value };
 }
 
-export function words(values: readonly Argument[], about: string): Words {
-  return { data: "words", words: values, about };
+export function words(values: readonly Argument[]): Words {
+  return { data: "words", words: values };
 }
 
-export function cell(size: number, about: string): Cell {
-  return { data: "cell", size, about };
+export function cell(size: number): Cell {
+  return { data: "cell", size };
 }
 
 /** A NULL-terminated array of strings: argv and envp. */
-export function textArray(values: readonly string[], about: string): Words {
-  return words([...values.map(text), 0], about);
+export function textArray(values: readonly string[]): Words {
+  return words([...values.map(text), 0]);
 }
 
 /** True for an argument that is data. */

@@ -4,28 +4,46 @@ import { flag, layout, opcode } from "./layout.ts";
 import { type Program, parts, type Step } from "./step.ts";
 import { syscallNumber } from "./syscalls.ts";
 
-/** Lays data out behind the steps and hands out absolute addresses. */
+const two32 = 0x1_0000_0000;
+
+/**
+ * Lays steps and data out in one buffer and hands out absolute addresses. Numbers are written as two halves: BigInt
+ * would triple the time of an encoding, and every start passes here.
+ */
 class Arena {
-  readonly #view: DataView;
-  readonly #bytes: Uint8Array;
+  readonly bytes: Buffer;
+  readonly #firsts: Readonly<Record<string, number>>;
   readonly #texts = new Map<string, number>();
   readonly #places = new Map<Data, number>();
   #end: number;
 
-  constructor(buffer: Uint8Array, begin: number) {
-    this.#bytes = buffer;
-    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  constructor(size: number, begin: number, firsts: Readonly<Record<string, number>>) {
+    this.bytes = Buffer.alloc(size);
     this.#end = begin;
+    this.#firsts = firsts;
   }
 
   get end(): number {
     return this.#end;
   }
 
-  address(data: Data, firstOf: FirstOf): number {
+  /** Writes a 64-bit little-endian number, negative ones as two's complement. */
+  writeWord(value: number | bigint, at: number): void {
+    if (typeof value === "bigint") {
+      this.bytes.writeBigUInt64LE(BigInt.asUintN(64, value), at);
+    } else if (value >= 0 && value < two32) {
+      this.bytes.writeUInt32LE(value, at);
+    } else {
+      this.bytes.writeInt32LE(value | 0, at);
+      this.bytes.writeInt32LE(Math.floor(value / two32) | 0, at + 4);
+    }
+  }
+
+  /** Where `data` lies in init's address space; it is put there at the first asking. */
+  address(data: Data): number {
     const known = data.data === "text" ? this.#texts.get(data.text) : this.#places.get(data);
     if (known !== undefined) return known;
-    const address = layout.address + this.#place(data, firstOf);
+    const address = layout.address + this.#place(data);
     if (data.data === "text") this.#texts.set(data.text, address);
     else this.#places.set(data, address);
     return address;
@@ -34,20 +52,21 @@ class Arena {
   #reserve(size: number): number {
     const offset = (this.#end + 7) & ~7;
     this.#end = offset + size;
-    if (this.#end > this.#bytes.length) throw new RangeError("program too large");
+    if (this.#end > this.bytes.length) throw new RangeError("program too large");
     return offset;
   }
 
-  #place(data: Data, firstOf: FirstOf): number {
+  #place(data: Data): number {
     switch (data.data) {
       case "text": {
-        const offset = this.#reserve(Buffer.byteLength(data.text) + 1);
-        Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset).write(data.text, offset);
+        // Texts need no alignment, and leave the zero after them as it is.
+        const offset = this.#end;
+        this.#end += this.bytes.write(data.text, offset) + 1;
         return offset;
       }
       case "bytes": {
         const offset = this.#reserve(data.bytes.length);
-        this.#bytes.set(data.bytes, offset);
+        this.bytes.set(data.bytes, offset);
         return offset;
       }
       case "cell":
@@ -55,120 +74,121 @@ class Arena {
       case "words": {
         const offset = this.#reserve(data.words.length * 8);
         data.words.forEach((word, i) => {
-          if (typeof word === "object" && !isData(word))
+          if (typeof word === "object" && !isData(word)) {
             throw new Error("a result cannot stand inside data: save it to a cell");
-          this.#view.setBigUint64(offset + i * 8, this.word(word, firstOf), true);
+          }
+          this.writeArgument(word, offset + i * 8);
         });
         return offset;
       }
     }
   }
 
-  word(argument: Argument, firstOf: FirstOf): bigint {
-    if (typeof argument === "object") {
-      if (isData(argument)) return BigInt(this.address(argument, firstOf));
-      return BigInt(firstOf(argument.part) + argument.index);
+  /** Writes an argument; true when it is the index of a step whose result is meant. */
+  writeArgument(argument: Argument, at: number): boolean {
+    if (typeof argument !== "object") {
+      this.writeWord(argument, at);
+      return false;
     }
-    return BigInt.asUintN(64, BigInt(argument));
+    if (isData(argument)) {
+      this.bytes.writeUInt32LE(this.address(argument), at);
+      return false;
+    }
+    this.bytes.writeUInt32LE((this.#firsts[argument.part] ?? 0) + argument.index, at);
+    return true;
   }
 }
 
-type FirstOf = (part: (typeof parts)[number]) => number;
-
-function writeStep(
-  view: DataView,
-  at: number,
-  step: Step,
-  arena: Arena,
-  firstOf: FirstOf,
-  arch: string,
-): void {
-  const { args, tolerate = [] } = step;
-  if (args.length > 6 || tolerate.length > 4) throw new Error(`step has too many arguments: ${step.text}`);
-  view.setUint16(at, opcode[step.kind], true);
-  view.setUint16(at + 2, step.target === undefined ? 0 : parts.indexOf(step.target), true);
-  view.setUint16(at + 4, step.skip ?? 0, true);
-  let fromResult = 0;
-  args.forEach((argument, i) => {
-    if (typeof argument === "object" && !isData(argument)) fromResult |= 1 << i;
-    view.setBigUint64(at + layout.stepArguments + i * 8, arena.word(argument, firstOf), true);
-  });
-  view.setUint16(at + 6, fromResult, true);
-  if (step.call !== undefined) view.setBigInt64(at + 8, BigInt(syscallNumber(step.call, arch)), true);
-  tolerate.forEach((name, i) => {
-    view.setUint16(at + 16 + i * 2, errnoNumber(name), true);
-  });
-  const { save } = step;
-  if (save !== undefined) {
-    view.setBigUint64(at + layout.stepSave, BigInt(arena.address(save.into, firstOf) + save.offset), true);
+/** Writes struct step at `at`; zeros are there already. */
+function writeStep(arena: Arena, at: number, step: Step, arch: string): void {
+  const { bytes } = arena;
+  const { args, tolerate, skip, save, target, call } = step;
+  if (args.length > 6 || (tolerate !== undefined && tolerate.length > 4)) {
+    throw new Error(`step has too many arguments: ${step.text()}`);
   }
+  bytes.writeUInt16LE(opcode[step.kind], at);
+  if (target !== undefined) bytes.writeUInt16LE(parts.indexOf(target), at + 2);
+  if (skip !== undefined) bytes.writeUInt16LE(skip, at + 4);
+  let fromResult = 0;
+  for (let i = 0; i < args.length; i++) {
+    const argument = args[i];
+    if (argument !== undefined && arena.writeArgument(argument, at + layout.stepArguments + i * 8))
+      fromResult |= 1 << i;
+  }
+  bytes.writeUInt16LE(fromResult, at + 6);
+  if (call !== undefined) bytes.writeUInt32LE(syscallNumber(call, arch), at + 8);
+  tolerate?.forEach((name, i) => {
+    bytes.writeUInt16LE(errnoNumber(name), at + 16 + i * 2);
+  });
+  if (save !== undefined) arena.writeWord(arena.address(save.into) + save.offset, at + layout.stepSave);
+}
+
+/** The bytes of `program`, ready for the sealed memfd that init maps. `arch` as in process.arch. */
+export function encodeProgram(program: Program, arch: string = process.arch): Uint8Array {
+  const { settings } = program;
+  const firsts: Record<string, number> = {};
+  let count = 0;
+  for (const part of parts) {
+    firsts[part] = count;
+    count += program.parts[part].length;
+  }
+  const begin = layout.headerSize + count * layout.stepSize;
+  const arena = new Arena(begin + estimate(program), begin, firsts);
+  const { bytes } = arena;
+
+  let at: number = layout.headerSize;
+  parts.forEach((part, i) => {
+    bytes.writeUInt32LE(firsts[part] ?? 0, layout.partTable + i * 8);
+    bytes.writeUInt32LE(program.parts[part].length, layout.partTable + i * 8 + 4);
+    for (const step of program.parts[part]) {
+      writeStep(arena, at, step, arch);
+      at += layout.stepSize;
+    }
+  });
+  bytes.writeBigUInt64LE(layout.magic, 0);
+  const flags =
+    (settings.init ? flag.init : 0) |
+    (settings.hangupKills ? flag.hangupKills : 0) |
+    (settings.alwaysAfter ? flag.alwaysAfter : 0);
+  bytes.writeUInt32LE(flags, 16);
+  bytes.writeInt32LE(settings.controlFd, 20);
+  bytes.writeInt32LE(settings.syncFd, 24);
+  bytes.writeInt32LE(settings.record?.directoryFd ?? -1, 28);
+  if (settings.record !== undefined) {
+    const { name, watch } = settings.record;
+    if (watch.length > layout.watchCount) {
+      throw new Error(`at most ${layout.watchCount} files can be watched`);
+    }
+    arena.writeArgument(text(name), layout.recordName);
+    arena.writeArgument(text(`${name}.tmp`), layout.recordTemporary);
+    watch.forEach((path, i) => {
+      arena.writeArgument(text(path), layout.watch + i * 8);
+    });
+  }
+  arena.writeWord(arena.end, 8);
+  return bytes.subarray(0, arena.end);
 }
 
 /** The most a program may take: far above any real one, so that a mistake is found here and not by the kernel. */
 const limit = 4 << 20;
 
-/** The bytes of `program`, ready for the sealed memfd that init maps. `arch` as in process.arch. */
-export function encodeProgram(program: Program, arch: string = process.arch): Uint8Array {
-  const { settings } = program;
-  const firsts = new Map<string, number>();
-  let count = 0;
-  for (const part of parts) {
-    firsts.set(part, count);
-    count += program.parts[part].length;
+/** An upper bound of the bytes that an argument's data can take. */
+function sizeOf(argument: Argument): number {
+  if (typeof argument !== "object" || !isData(argument)) return 0;
+  switch (argument.data) {
+    case "text":
+      return argument.text.length * 3 + 9;
+    case "bytes":
+      return argument.bytes.length + 8;
+    case "cell":
+      return argument.size + 8;
+    case "words":
+      return argument.words.reduce<number>((sum, word) => sum + 8 + sizeOf(word), 8);
   }
-  const firstOf: FirstOf = (part) => firsts.get(part) ?? 0;
-  const begin = layout.headerSize + count * layout.stepSize;
-  const buffer = Buffer.alloc(begin + estimate(program));
-  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  const arena = new Arena(buffer, begin);
-
-  for (const part of parts) {
-    const first = firstOf(part);
-    const table = layout.partTable + parts.indexOf(part) * 8;
-    view.setUint32(table, first, true);
-    view.setUint32(table + 4, program.parts[part].length, true);
-    program.parts[part].forEach((step, i) => {
-      writeStep(view, layout.headerSize + (first + i) * layout.stepSize, step, arena, firstOf, arch);
-    });
-  }
-  view.setBigUint64(0, layout.magic, true);
-  const flags =
-    (settings.init ? flag.init : 0) |
-    (settings.hangupKills ? flag.hangupKills : 0) |
-    (settings.alwaysAfter ? flag.alwaysAfter : 0);
-  view.setUint32(16, flags, true);
-  view.setInt32(20, settings.controlFd, true);
-  view.setInt32(24, settings.syncFd, true);
-  view.setInt32(28, settings.record?.directoryFd ?? -1, true);
-  if (settings.record !== undefined) {
-    const { name, watch } = settings.record;
-    if (watch.length > layout.watchCount)
-      throw new Error(`at most ${layout.watchCount} files can be watched`);
-    view.setBigUint64(layout.recordName, arena.word(text(name), firstOf), true);
-    view.setBigUint64(layout.recordTemporary, arena.word(text(`${name}.tmp`), firstOf), true);
-    watch.forEach((path, i) => {
-      view.setBigUint64(layout.watch + i * 8, arena.word(text(path), firstOf), true);
-    });
-  }
-  view.setBigUint64(8, BigInt(arena.end), true);
-  return buffer.subarray(0, arena.end);
 }
 
 /** An upper bound of the bytes that the data of `program` can take. */
 function estimate(program: Program): number {
-  const sizeOf = (argument: Argument): number => {
-    if (typeof argument !== "object" || !isData(argument)) return 0;
-    switch (argument.data) {
-      case "text":
-        return argument.text.length * 3 + 9;
-      case "bytes":
-        return argument.bytes.length + 8;
-      case "cell":
-        return argument.size + 8;
-      case "words":
-        return argument.words.reduce<number>((sum, word) => sum + 8 + sizeOf(word), 8);
-    }
-  };
   let size = 4096;
   for (const part of parts) {
     for (const step of program.parts[part]) {

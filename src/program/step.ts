@@ -25,8 +25,8 @@ export interface Step {
   readonly save?: { readonly into: Data; readonly offset: number } | undefined;
   /** The part a clone goes on at. */
   readonly target?: PartName | undefined;
-  /** As strace would show it. */
-  readonly text: string;
+  /** As strace would show it; made only for whoever wants to read it. */
+  readonly text: () => string;
   /** One clause: why it is there. */
   readonly reason: string;
   /** What a failure is called in an error line: `mount proc on /proc`. */

@@ -20,7 +20,7 @@ function condition(
   { data, width, mask, value, errno, text, reason, label }: Condition,
 ): Step {
   const args: Argument[] = [data, width, mask ?? 0xffffffffffffffffn, value, errnoNumber(errno)];
-  return { kind, args, text: `check ${text}`, reason, label };
+  return { kind, args, text: () => `check ${text}`, reason, label };
 }
 
 /** Goes on only when the memory holds this value. */

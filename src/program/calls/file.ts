@@ -20,7 +20,8 @@ export function open(path: string, flags: number, common: Common, mode = 0): Ste
     args: [AT_FDCWD, text(path), all, mode],
     tolerate: common.tolerate,
     skip: common.skip,
-    text: `openat(AT_FDCWD, ${JSON.stringify(path)}, ${(flags & 3) === 0 ? "O_RDONLY|" : ""}${decodeFlags(all, openFlags)})`,
+    text: () =>
+      `openat(AT_FDCWD, ${JSON.stringify(path)}, ${(flags & 3) === 0 ? "O_RDONLY|" : ""}${decodeFlags(all, openFlags)})`,
     reason: common.reason,
     label: common.label ?? `open ${path}`,
   };
@@ -32,10 +33,10 @@ export function write(fd: StepRef | number, value: string, common: Common): Step
   return {
     kind: "syscall",
     call: "write",
-    args: [fd, bytes(data, JSON.stringify(value)), data.length],
+    args: [fd, bytes(data), data.length],
     tolerate: common.tolerate,
     skip: common.skip,
-    text: `write(fd, ${JSON.stringify(value)}, ${data.length})`,
+    text: () => `write(fd, ${JSON.stringify(value)}, ${data.length})`,
     reason: common.reason,
     label: common.label ?? `write ${JSON.stringify(value)}`,
   };
@@ -48,7 +49,7 @@ export function close(fd: Argument, reason: string): Step {
     kind: "syscall",
     call: "close",
     args: [fd],
-    text: `close(${shown})`,
+    text: () => `close(${shown})`,
     reason,
     label: `close ${shown}`,
   };
@@ -61,7 +62,7 @@ export function mkdir(path: string, mode: number, reason: string): Step {
     call: "mkdirat",
     args: [AT_FDCWD, text(path), mode],
     tolerate: ["EEXIST"],
-    text: `mkdirat(AT_FDCWD, ${JSON.stringify(path)}, 0${mode.toString(8)})`,
+    text: () => `mkdirat(AT_FDCWD, ${JSON.stringify(path)}, 0${mode.toString(8)})`,
     reason,
     label: `make directory ${path}`,
   };
@@ -74,7 +75,7 @@ export function symlink(target: string, path: string, reason: string): Step {
     call: "symlinkat",
     args: [text(target), AT_FDCWD, text(path)],
     tolerate: ["EEXIST"],
-    text: `symlinkat(${JSON.stringify(target)}, AT_FDCWD, ${JSON.stringify(path)})`,
+    text: () => `symlinkat(${JSON.stringify(target)}, AT_FDCWD, ${JSON.stringify(path)})`,
     reason,
     label: `link ${path}`,
   };
@@ -87,7 +88,7 @@ export function mknodFile(path: string, mode: number, reason: string): Step {
     call: "mknodat",
     args: [AT_FDCWD, text(path), S_IFREG | mode, 0],
     tolerate: ["EEXIST"],
-    text: `mknodat(AT_FDCWD, ${JSON.stringify(path)}, S_IFREG|0${mode.toString(8)}, 0)`,
+    text: () => `mknodat(AT_FDCWD, ${JSON.stringify(path)}, S_IFREG|0${mode.toString(8)}, 0)`,
     reason,
     label: `make file ${path}`,
   };
@@ -112,7 +113,8 @@ export function mknod(
     kind: "syscall",
     call: "mknodat",
     args: [AT_FDCWD, text(path), (type === "c" ? S_IFCHR : S_IFBLK) | mode, device],
-    text: `mknodat(AT_FDCWD, ${JSON.stringify(path)}, ${type === "c" ? "S_IFCHR" : "S_IFBLK"}|0${mode.toString(8)}, makedev(${major}, ${minor}))`,
+    text: () =>
+      `mknodat(AT_FDCWD, ${JSON.stringify(path)}, ${type === "c" ? "S_IFCHR" : "S_IFBLK"}|0${mode.toString(8)}, makedev(${major}, ${minor}))`,
     reason,
     label: `make device ${path}`,
   };
@@ -124,7 +126,7 @@ export function chdir(path: string, reason: string, label?: string): Step {
     kind: "syscall",
     call: "chdir",
     args: [text(path)],
-    text: `chdir(${JSON.stringify(path)})`,
+    text: () => `chdir(${JSON.stringify(path)})`,
     reason,
     label: label ?? `change to directory ${path}`,
   };
@@ -137,7 +139,7 @@ export function duplicate(from: StepRef | number, to: number, reason: string): S
     kind: "syscall",
     call: "dup3",
     args: [from, to, 0],
-    text: `dup3(${shown}, ${to}, 0)`,
+    text: () => `dup3(${shown}, ${to}, 0)`,
     reason,
     label: `descriptor ${to}`,
   };

@@ -25,14 +25,14 @@ export function becomeUser(uid: number, gid: number, groups: readonly number[]):
     kind: "syscall",
     call,
     args,
-    text: `${call}(${shown})`,
+    text: () => `${call}(${shown})`,
     reason,
     label: `${call} ${shown}`,
   });
   return [
     step(
       "setgroups",
-      [groups.length, bytes(list, groups.join(","))],
+      [groups.length, bytes(list)],
       `[${groups.join(", ")}]`,
       "the user's groups and no others",
     ),
@@ -55,7 +55,7 @@ export function keepCapabilities(keep: boolean): Step {
 export function dropFromBounding(number: number, name: string): Step {
   return {
     ...prctl(PR_CAPBSET_DROP, "PR_CAPBSET_DROP", [number], `nothing the command starts can gain ${name}`),
-    text: `prctl(PR_CAPBSET_DROP, ${name})`,
+    text: () => `prctl(PR_CAPBSET_DROP, ${name})`,
     tolerate: ["EINVAL"],
   };
 }
@@ -69,7 +69,7 @@ export function raiseAmbient(number: number, name: string): Step {
       [PR_CAP_AMBIENT_RAISE, number],
       `the user was granted ${name}`,
     ),
-    text: `prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, ${name})`,
+    text: () => `prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, ${name})`,
   };
 }
 
@@ -86,8 +86,8 @@ export function setCapabilities(effective: bigint, permitted: bigint, inheritabl
   return {
     kind: "syscall",
     call: "capset",
-    args: [bytes(header, "version 3"), bytes(data, shown)],
-    text: `capset({version 3}, {${shown}})`,
+    args: [bytes(header), bytes(data)],
+    text: () => `capset({version 3}, {${shown}})`,
     reason: "exactly the capabilities it was given",
     label: "set capabilities",
   };
@@ -104,12 +104,8 @@ export function setSeccompFilter(filter: Uint8Array, name: string): Step {
   return {
     kind: "syscall",
     call: "seccomp",
-    args: [
-      SECCOMP_SET_MODE_FILTER,
-      0,
-      words([count, bytes(filter, `${count} instructions`)], `{len=${count}}`),
-    ],
-    text: `seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=${count}})`,
+    args: [SECCOMP_SET_MODE_FILTER, 0, words([count, bytes(filter)])],
+    text: () => `seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=${count}})`,
     reason: `system calls pass the profile ${name}`,
     label: "set seccomp filter",
   };
@@ -125,8 +121,8 @@ export function setLimit(resource: number, name: string, soft: number, hard: num
   return {
     kind: "syscall",
     call: "prlimit64",
-    args: [0, resource, bytes(data, `${soft}:${hard}`), 0],
-    text: `prlimit64(0, ${name}, {soft=${soft}, hard=${hard}}, NULL)`,
+    args: [0, resource, bytes(data), 0],
+    text: () => `prlimit64(0, ${name}, {soft=${soft}, hard=${hard}}, NULL)`,
     reason: "as --ulimit asks",
     label: `set ${name} to ${soft}:${hard}`,
   };
@@ -138,7 +134,7 @@ export function setHostname(name: string): Step {
     kind: "syscall",
     call: "sethostname",
     args: [text(name), Buffer.byteLength(name)],
-    text: `sethostname(${JSON.stringify(name)})`,
+    text: () => `sethostname(${JSON.stringify(name)})`,
     reason: "the container's own name",
     label: `set host name ${name}`,
   };
@@ -150,7 +146,7 @@ export function setUmask(mask: number, reason: string): Step {
     kind: "syscall",
     call: "umask",
     args: [mask],
-    text: `umask(0${mask.toString(8)})`,
+    text: () => `umask(0${mask.toString(8)})`,
     reason,
     label: "umask",
   };

@@ -16,7 +16,6 @@ export interface MountCall {
 
 /** mount(2). */
 export function mount({ source, target, type, flags, options, reason, tolerate, label }: MountCall): Step {
-  const shown = [source, target, type ?? "", options ?? ""].map((value) => JSON.stringify(value));
   return {
     kind: "syscall",
     call: "mount",
@@ -28,7 +27,10 @@ export function mount({ source, target, type, flags, options, reason, tolerate, 
       options === undefined ? 0 : text(options),
     ],
     tolerate,
-    text: `mount(${shown[0]}, ${shown[1]}, ${shown[2]}, ${decodeFlags(flags, mountFlags)}, ${shown[3]})`,
+    text: () => {
+      const shown = [source, target, type ?? "", options ?? ""].map((value) => JSON.stringify(value));
+      return `mount(${shown[0]}, ${shown[1]}, ${shown[2]}, ${decodeFlags(flags, mountFlags)}, ${shown[3]})`;
+    },
     reason,
     label: label ?? `mount ${type ?? source} on ${target}`,
   };
@@ -42,7 +44,7 @@ export function detach(target: string, reason: string): Step {
     kind: "syscall",
     call: "umount2",
     args: [text(target), MNT_DETACH],
-    text: `umount2(${JSON.stringify(target)}, MNT_DETACH)`,
+    text: () => `umount2(${JSON.stringify(target)}, MNT_DETACH)`,
     reason,
     label: `detach ${target}`,
   };
@@ -54,7 +56,7 @@ export function pivotRoot(reason: string): Step {
     kind: "syscall",
     call: "pivot_root",
     args: [text("."), text(".")],
-    text: 'pivot_root(".", ".")',
+    text: () => 'pivot_root(".", ".")',
     reason,
     label: "make the container's root the root",
   };

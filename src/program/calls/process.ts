@@ -16,15 +16,18 @@ export interface CloneCall {
 /** clone3(2) as fork does it, with namespaces; the child goes on at another part. struct clone_args, version 2. */
 export function clone({ flags, target, cgroupFd, reason }: CloneCall): Step {
   const all = BigInt(flags) | (cgroupFd === undefined ? 0n : BigInt(cloneFlagNames.CLONE_INTO_CGROUP));
-  const about = `{flags=${decodeFlags(Number(all), cloneFlagNames)}, exit_signal=SIGCHLD${cgroupFd === undefined ? "" : `, cgroup=${cgroupFd}`}}`;
   // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup
-  const args = words([all, 0, 0, 0, SIGCHLD, 0, 0, 0, 0, 0, cgroupFd ?? 0], about);
+  const args = words([all, 0, 0, 0, SIGCHLD, 0, 0, 0, 0, 0, cgroupFd ?? 0]);
   return {
     kind: "clone",
     call: "clone3",
     target,
     args: [args, args.words.length * 8],
-    text: `clone3(${about}, 88)`,
+    text: () => {
+      const shown = decodeFlags(Number(all), cloneFlagNames);
+      const where = cgroupFd === undefined ? "" : `, cgroup=${cgroupFd}`;
+      return `clone3({flags=${shown}, exit_signal=SIGCHLD${where}}, 88)`;
+    },
     reason,
     label: "clone",
   };
@@ -40,9 +43,9 @@ export function exec(
   return {
     kind: "syscall",
     call: "execve",
-    args: [text(path), textArray(argv, JSON.stringify(argv)), textArray(env, `${env.length} variables`)],
+    args: [text(path), textArray(argv), textArray(env)],
     tolerate,
-    text: `execve(${JSON.stringify(path)}, ${JSON.stringify(argv)}, [${env.length} variables])`,
+    text: () => `execve(${JSON.stringify(path)}, ${JSON.stringify(argv)}, [${env.length} variables])`,
     reason: "the command takes over the process",
     label: `exec ${path}`,
   };
@@ -59,7 +62,7 @@ export function prctl(
     kind: "syscall",
     call: "prctl",
     args: [option, ...args, ...[0, 0, 0, 0].slice(args.length)],
-    text: `prctl(${[name, ...args].join(", ")})`,
+    text: () => `prctl(${[name, ...args].join(", ")})`,
     reason,
     label: name.toLowerCase(),
   };
@@ -71,7 +74,7 @@ export function setName(name: string): Step {
     kind: "syscall",
     call: "prctl",
     args: [15, text(name), 0, 0, 0],
-    text: `prctl(PR_SET_NAME, ${JSON.stringify(name)})`,
+    text: () => `prctl(PR_SET_NAME, ${JSON.stringify(name)})`,
     reason: "a name that ps can show",
     label: "set name",
   };
@@ -85,8 +88,8 @@ export function setSignalMask(block: boolean, reason: string): Step {
   return {
     kind: "syscall",
     call: "rt_sigprocmask",
-    args: [SIG_SETMASK, bytes(mask, block ? "all" : "none"), 0, 8],
-    text: `rt_sigprocmask(SIG_SETMASK, ${block ? "~[]" : "[]"}, NULL, 8)`,
+    args: [SIG_SETMASK, bytes(mask), 0, 8],
+    text: () => `rt_sigprocmask(SIG_SETMASK, ${block ? "~[]" : "[]"}, NULL, 8)`,
     reason,
     label: "set signal mask",
   };
@@ -94,7 +97,7 @@ export function setSignalMask(block: boolean, reason: string): Step {
 
 /** setsid(2) */
 export function setSession(reason: string): Step {
-  return { kind: "syscall", call: "setsid", args: [], text: "setsid()", reason, label: "setsid" };
+  return { kind: "syscall", call: "setsid", args: [], text: () => "setsid()", reason, label: "setsid" };
 }
 
 /** setns(2) into the namespace that descriptor `fd` stands for. */
@@ -103,7 +106,7 @@ export function joinNamespace(fd: StepRef | number, flag: number, reason: string
     kind: "syscall",
     call: "setns",
     args: [fd, flag],
-    text: `setns(fd, ${decodeFlags(flag, cloneFlagNames)})`,
+    text: () => `setns(fd, ${decodeFlags(flag, cloneFlagNames)})`,
     reason,
     label: `join namespace ${decodeFlags(flag, cloneFlagNames)}`,
   };
@@ -115,7 +118,7 @@ export function unshareNamespaces(flags: number, reason: string): Step {
     kind: "syscall",
     call: "unshare",
     args: [flags],
-    text: `unshare(${decodeFlags(flags, cloneFlagNames)})`,
+    text: () => `unshare(${decodeFlags(flags, cloneFlagNames)})`,
     reason,
     label: "unshare",
   };
@@ -133,7 +136,7 @@ export function ioctl(
     kind: "syscall",
     call: "ioctl",
     args: [fd, request, argument],
-    text: `ioctl(fd, ${name})`,
+    text: () => `ioctl(fd, ${name})`,
     reason,
     label: name,
   };
@@ -147,7 +150,7 @@ export function closeFrom(first: number, onExec: boolean, reason: string): Step 
     kind: "syscall",
     call: "close_range",
     args: [first, 0xffffffff, onExec ? CLOSE_RANGE_CLOEXEC : 0],
-    text: `close_range(${first}, ~0U, ${onExec ? "CLOSE_RANGE_CLOEXEC" : "0"})`,
+    text: () => `close_range(${first}, ~0U, ${onExec ? "CLOSE_RANGE_CLOEXEC" : "0"})`,
     reason,
     label: "close descriptors",
   };

@@ -23,16 +23,13 @@ function passDescriptor(socket: number, fd: number, reason: string): Step {
   control.writeInt32LE(SOL_SOCKET, 8);
   control.writeInt32LE(SCM_RIGHTS, 12);
   control.writeInt32LE(fd, 16);
-  const payload = words([bytes(Buffer.from([1]), "1"), 1], "{1 byte}");
-  const header = words(
-    [0, 0, payload, 1, bytes(control, `SCM_RIGHTS [${fd}]`), control.length, 0],
-    `{SCM_RIGHTS, [${fd}]}`,
-  );
+  const payload = words([bytes(Buffer.from([1])), 1]);
+  const header = words([0, 0, payload, 1, bytes(control), control.length, 0]);
   return {
     kind: "syscall",
     call: "sendmsg",
     args: [socket, header, MSG_NOSIGNAL],
-    text: `sendmsg(${socket}, {SCM_RIGHTS, [${fd}]}, MSG_NOSIGNAL)`,
+    text: () => `sendmsg(${socket}, {SCM_RIGHTS, [${fd}]}, MSG_NOSIGNAL)`,
     reason,
     label: "pass the terminal",
   };
@@ -51,7 +48,7 @@ export function openTerminal(builder: ProgramBuilder, socket: number, uid: numbe
   builder.add("child", duplicate(master, masterFd, "at a number that the next steps can name"));
   builder.add(
     "child",
-    ioctl(masterFd, TIOCSPTLCK, "TIOCSPTLCK, [0]", cell(4, "0"), "let the inner end be opened"),
+    ioctl(masterFd, TIOCSPTLCK, "TIOCSPTLCK, [0]", cell(4), "let the inner end be opened"),
   );
   const slave = builder.add(
     "child",
@@ -69,7 +66,7 @@ export function openTerminal(builder: ProgramBuilder, socket: number, uid: numbe
       kind: "syscall",
       call: "fchown",
       args: [slaveFd, uid, 5],
-      text: `fchown(${slaveFd}, ${uid}, 5)`,
+      text: () => `fchown(${slaveFd}, ${uid}, 5)`,
       reason: "the terminal belongs to its user",
       label: "own the terminal",
     });

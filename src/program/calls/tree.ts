@@ -18,7 +18,8 @@ export function cloneTree(path: string, recursive: boolean, label: string, reaso
     kind: "syscall",
     call: "open_tree",
     args: [AT_FDCWD, text(path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0)],
-    text: `open_tree(AT_FDCWD, ${JSON.stringify(path)}, OPEN_TREE_CLONE${recursive ? "|AT_RECURSIVE" : ""}|OPEN_TREE_CLOEXEC)`,
+    text: () =>
+      `open_tree(AT_FDCWD, ${JSON.stringify(path)}, OPEN_TREE_CLONE${recursive ? "|AT_RECURSIVE" : ""}|OPEN_TREE_CLOEXEC)`,
     reason,
     label,
   };
@@ -26,15 +27,12 @@ export function cloneTree(path: string, recursive: boolean, label: string, reaso
 
 /** openat2(2) of a mount target: symlinks are followed inside the root, procfs's magic ones never. */
 export function openTarget(path: string, label: string): Step {
-  const how = words(
-    [openFlags.O_PATH | openFlags.O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS],
-    "{O_PATH|O_CLOEXEC, RESOLVE_NO_MAGICLINKS}",
-  );
+  const how = words([openFlags.O_PATH | openFlags.O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS]);
   return {
     kind: "syscall",
     call: "openat2",
     args: [AT_FDCWD, text(path), how, 24],
-    text: `openat2(AT_FDCWD, ${JSON.stringify(path)}, ${how.about}, 24)`,
+    text: () => `openat2(AT_FDCWD, ${JSON.stringify(path)}, {O_PATH|O_CLOEXEC, RESOLVE_NO_MAGICLINKS}, 24)`,
     reason: "the target is pinned by a descriptor, so that nothing can be swapped under it",
     label,
   };
@@ -46,7 +44,8 @@ export function attachTree(tree: StepRef, target: StepRef, path: string, label: 
     kind: "syscall",
     call: "move_mount",
     args: [tree, text(""), target, text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH],
-    text: `move_mount(tree, "", ${JSON.stringify(path)}, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)`,
+    text: () =>
+      `move_mount(tree, "", ${JSON.stringify(path)}, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)`,
     reason: "the host's file or directory appears in the container",
     label,
   };
@@ -54,12 +53,13 @@ export function attachTree(tree: StepRef, target: StepRef, path: string, label: 
 
 /** mount_setattr(2) MOUNT_ATTR_RDONLY on a detached mount, before anyone can reach it. */
 export function makeTreeReadOnly(tree: StepRef, recursive: boolean, label: string): Step {
-  const attributes = words([MOUNT_ATTR_RDONLY, 0, 0, 0], "{attr_set=MOUNT_ATTR_RDONLY}");
+  const attributes = words([MOUNT_ATTR_RDONLY, 0, 0, 0]);
   return {
     kind: "syscall",
     call: "mount_setattr",
     args: [tree, text(""), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attributes, 32],
-    text: `mount_setattr(tree, "", AT_EMPTY_PATH${recursive ? "|AT_RECURSIVE" : ""}, ${attributes.about}, 32)`,
+    text: () =>
+      `mount_setattr(tree, "", AT_EMPTY_PATH${recursive ? "|AT_RECURSIVE" : ""}, {attr_set=MOUNT_ATTR_RDONLY}, 32)`,
     reason: "read-only before it becomes reachable",
     label,
   };
