@@ -21,7 +21,7 @@ export interface OverlayPlan {
   readonly options: string;
   /** Directory to chdir(2) to before the mount: set when the options name lowers by short relative links. */
   readonly cwd: string | undefined;
-  /** `l0`, `l1`...: links to the lowers, lowest first. They also tell later which layers the container stands on. */
+  /** Links to make to the lowers, `l0` to the lowest; none unless `cwd` is set. */
   readonly links: readonly { readonly path: string; readonly target: string }[];
 }
 
@@ -68,14 +68,14 @@ export function planOverlay(request: OverlayRequest): OverlayPlan {
     throw new SetupError(`overlay: ${lowers.length} layers: the kernel takes at most ${maxLayers}`);
   }
   const [upper, work, merged] = [`${directory}/upper`, `${directory}/work`, `${directory}/merged`];
-  const links = lowers.map((target, i) => ({ path: `${directory}/l${i}`, target }));
-  const base = { lowers, directory, upper, work, merged, links };
+  const base = { lowers, directory, upper, work, merged };
   const full = optionText(lowers, upper, work, ephemeral);
-  if (Buffer.byteLength(full) <= maxOptions) return { ...base, options: full, cwd: undefined };
+  if (Buffer.byteLength(full) <= maxOptions) return { ...base, options: full, cwd: undefined, links: [] };
+  const links = lowers.map((target, i) => ({ path: `${directory}/l${i}`, target }));
   const names = lowers.map((_, i) => `l${i}`);
   const short = optionText(names, "upper", "work", ephemeral);
   if (Buffer.byteLength(short) > maxOptions) {
     throw new SetupError(`overlay: the names of ${lowers.length} layers do not fit into ${maxOptions} bytes`);
   }
-  return { ...base, options: short, cwd: directory };
+  return { ...base, options: short, cwd: directory, links };
 }

@@ -4,7 +4,6 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
-  readlinkSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -69,13 +68,6 @@ function linkNames(directory: string): string[] {
   }
 }
 
-/** The lowers, lowest first, that the overlay of `directory` was prepared with; none when it was not. */
-export function lowersOf(directory: string): readonly string[] {
-  return linkNames(directory)
-    .sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)))
-    .map((name) => readlinkSync(`${directory}/${name}`));
-}
-
 /**
  * Removes the writable layer and what belongs to it below `directory`, which itself stays. What is not there is no
  * failure. The overlay must not be mounted in this namespace.
@@ -95,16 +87,4 @@ export function removeLayers(directory: string): void {
   }
   if (failures.length > 0) throw new SetupError(failures.join("; "));
   for (const name of linkNames(directory)) unlinkSync(`${directory}/${name}`);
-}
-
-/** Every lower that some overlay below `folder` (one directory each) stands on: none of them may be removed. */
-export function lowersInUse(folder: string): readonly string[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return [];
-    throw error;
-  }
-  return [...new Set(names.flatMap((name) => lowersOf(`${folder}/${name}`)))];
 }

@@ -1,6 +1,4 @@
-import { join } from "node:path";
 import type { Command } from "commander";
-import { lowersInUse } from "../../overlay/prepare.ts";
 import type { Image } from "../../rootfs/image.ts";
 import { collectImageGarbage } from "../../rootfs/image-garbage.ts";
 import {
@@ -11,40 +9,15 @@ import {
   tagImage,
 } from "../../rootfs/image-store.ts";
 import { familiarRepository, parseReference } from "../../rootfs/reference.ts";
+import { listRecords } from "../container/store.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { formatBytes } from "../core/units.ts";
+import { describeAge } from "./age.ts";
 import { print, say } from "./output.ts";
+import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
-
-/** `3 minutes ago`, as docker shows ages. */
-function age(iso: string, now: number): string {
-  const seconds = Math.max(0, Math.floor((now - Date.parse(iso)) / 1000));
-  const units = [
-    ["year", 365 * 86400],
-    ["month", 30 * 86400],
-    ["week", 7 * 86400],
-    ["day", 86400],
-    ["hour", 3600],
-    ["minute", 60],
-  ] as const;
-  for (const [unit, size] of units) {
-    const count = Math.floor(seconds / size);
-    if (count > 0) return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
-  }
-  return `${seconds} second${seconds === 1 ? "" : "s"} ago`;
-}
-
-/** Columns as wide as they need to be, three blanks apart, as docker prints them. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd((widths[i] ?? 0) + 3))
-      .join("")
-      .trimEnd(),
-  );
-}
+import { renderTable } from "./table.ts";
 
 /** The digest of an image as people see it: 12 digits. */
 function shortId(id: string, full: boolean): string {
@@ -57,21 +30,21 @@ interface ListOptions {
   readonly json?: boolean;
 }
 
-/** The lines of `image ls`. */
-export function renderImages(images: readonly Image[], options: ListOptions, now: number): string[] {
-  if (options.json) return images.map((image) => JSON.stringify(inspected(image)));
-  if (options.quiet) return images.map(({ id }) => shortId(id, !options.trunc));
+/** What `image ls` prints. */
+function renderImages(images: readonly Image[], options: ListOptions, now: number): string {
+  if (options.json) return images.map((image) => `${JSON.stringify(inspected(image))}\n`).join("");
+  if (options.quiet) return images.map(({ id }) => `${shortId(id, !options.trunc)}\n`).join("");
   const rows = images.map((image) => {
     const reference = parseReference(image.reference);
     return [
       familiarRepository(reference),
       reference.tag ?? "<none>",
       shortId(image.id, !options.trunc),
-      age(image.created, now),
+      `${describeAge(Math.max(0, now - Date.parse(image.created)))} ago`,
       formatBytes(image.size),
     ];
   });
-  return table([["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], ...rows]);
+  return renderTable(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], rows);
 }
 
 /** One image as `docker image inspect` names its fields. */
@@ -95,6 +68,11 @@ function find(instance: Instance, name: string): Image {
   return image;
 }
 
+/** The layers that containers stand on: running ones, and those that were kept. */
+function layersInUse(instance: Instance): string[] {
+  return listRecords(instance).flatMap(({ layers }) => layers);
+}
+
 interface CreateOptions {
   readonly program: readonly string[];
   readonly force?: boolean;
@@ -113,7 +91,7 @@ async function create(instance: Instance, name: string, options: CreateOptions):
 }
 
 function remove(instance: Instance, name: string, force: boolean): RemovedImage {
-  const used = new Set(lowersInUse(join(instance.root, "containers")));
+  const used = new Set(layersInUse(instance));
   if (!force && find(instance, name).layers.some((layer) => used.has(layer))) {
     throw new UsageError(
       `image ${name}: a container stands on it (see mdocker ps -a): remove that first, or --force`,
@@ -126,9 +104,13 @@ function remove(instance: Instance, name: string, force: boolean): RemovedImage 
 
 /** Adds `image` to the command tree: make, show, name and remove images. */
 export function registerImage(program: Command): void {
-  const image = program.command("image").description("make, list, inspect and remove images");
+  const image = program
+    .command("image")
+    .helpOption("--help", "show help")
+    .description("make, list, inspect and remove images");
   image
     .command("create")
+    .helpOption("--help", "show help")
     .description("make the default image from this host's own programs, without any network")
     .argument("[name]", "name of the image", "lab")
     .option(
@@ -142,24 +124,28 @@ export function registerImage(program: Command): void {
       "also check the stored files, and mend them (no container may be running from them)",
     )
     .action(async (name: string, options: CreateOptions, command: Command) => {
+      requireRoot("image create");
       await create(instanceOf(command), name, options);
     });
   image
     .command("ls")
+    .helpOption("--help", "show help")
     .alias("list")
     .description("list images")
     .option("-q, --quiet", "only the ids")
     .option("--no-trunc", "whole ids")
     .option("--json", "one JSON document a line")
     .action((options: ListOptions, command: Command) => {
-      for (const line of renderImages(listImages(instanceOf(command)), options, Date.now()))
-        print(`${line}\n`);
+      requireRoot("image ls");
+      print(renderImages(listImages(instanceOf(command)), options, Date.now()));
     });
   image
     .command("inspect")
+    .helpOption("--help", "show help")
     .description("show all that is known of images, as JSON")
     .argument("<name...>", "name or beginning of an id")
     .action((names: readonly string[], _: unknown, command: Command) => {
+      requireRoot("image inspect");
       const instance = instanceOf(command);
       print(
         JSON.stringify(
@@ -171,19 +157,23 @@ export function registerImage(program: Command): void {
     });
   image
     .command("tag")
+    .helpOption("--help", "show help")
     .description("give an image another name")
     .argument("<image>", "name or beginning of an id")
     .argument("<name>", "the new name")
     .action((reference: string, name: string, _: unknown, command: Command) => {
+      requireRoot("image tag");
       tagImage(instanceOf(command), reference, name);
     });
   image
     .command("rm")
+    .helpOption("--help", "show help")
     .alias("remove")
     .description("take names away from images, and remove those that have none left")
     .argument("<name...>", "name or beginning of an id")
     .option("-f, --force", "also when a container stands on it, or an id has several names")
     .action((names: readonly string[], options: { readonly force?: boolean }, command: Command) => {
+      requireRoot("image rm");
       const instance = instanceOf(command);
       try {
         for (const name of names) {
@@ -192,7 +182,7 @@ export function registerImage(program: Command): void {
           if (deleted !== undefined) print(`Deleted: ${deleted}\n`);
         }
       } finally {
-        collectImageGarbage(instance, lowersInUse(join(instance.root, "containers")));
+        collectImageGarbage(instance, layersInUse(instance));
       }
     });
 }

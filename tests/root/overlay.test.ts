@@ -123,6 +123,10 @@ describe("an overlay mount", () => {
     mountPlan(plan(lowers));
     expect(readdirSync(join(directory, "merged"))).toHaveLength(129);
     expect(readFileSync(join(directory, "merged/last"), "utf8")).toBe("127");
+    unmount(join(directory, "merged"));
+    removeLayers(directory);
+    expect(readdirSync(directory)).toEqual([]);
+    expect(lowers.every((lower) => existsSync(lower))).toBe(true);
   });
 
   test("while it is mounted nothing of it is removed", () => {

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planOverlay } from "../../../overlay/layers.ts";
-import { lowersInUse, lowersOf, prepareLayers, removeLayers } from "../../../overlay/prepare.ts";
+import { prepareLayers, removeLayers } from "../../../overlay/prepare.ts";
 
 let folder = "";
 let directory = "";
@@ -39,7 +39,6 @@ describe("the directories of an overlay", () => {
     }
     expect(statSync(join(directory, "upper")).mode & 0o7777).toBe(0o1775);
     expect(statSync(join(directory, "work")).mode & 0o7777).toBe(0o700);
-    expect(lowersOf(directory)).toEqual([join(folder, "base"), join(folder, "top")]);
   });
 
   test("made twice they are as made once, and keep what is in them", () => {
@@ -47,7 +46,7 @@ describe("the directories of an overlay", () => {
     writeFileSync(join(directory, "upper/kept"), "");
     chmodSync(join(directory, "upper"), 0o711);
     prepareLayers(plan());
-    expect(readdirSync(directory).sort()).toEqual(["l0", "l1", "merged", "upper", "work"]);
+    expect(readdirSync(directory).sort()).toEqual(["merged", "upper", "work"]);
     expect(statSync(join(directory, "upper")).mode & 0o7777).toBe(0o711);
     expect(existsSync(join(directory, "upper/kept"))).toBe(true);
   });
@@ -71,17 +70,5 @@ describe("the directories of an overlay", () => {
     expect(readdirSync(directory)).toEqual(["record.json"]);
     expect(existsSync(join(folder, "base/file"))).toBe(true);
     removeLayers(join(folder, "never-there"));
-  });
-
-  test("all layers that containers stand on are known", () => {
-    const containers = join(folder, "containers");
-    expect(lowersInUse(containers)).toEqual([]);
-    prepareLayers(plan());
-    mkdirSync(join(containers, "d"));
-    prepareLayers(
-      planOverlay({ lowers: [join(folder, "base")], directory: join(containers, "d"), ephemeral: true }),
-    );
-    expect([...lowersInUse(containers)].sort()).toEqual([join(folder, "base"), join(folder, "top")]);
-    expect(lowersInUse(join(folder, "none"))).toEqual([]);
   });
 });

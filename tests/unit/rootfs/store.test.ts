@@ -113,10 +113,10 @@ describe("the image store", () => {
     const now = store("lab", ["base", "new"]);
     expect(resolveImage(instance, "lab")?.id).toBe(now.id);
     expect(resolveImage(instance, old.id)).toBeUndefined();
-    expect(collectImageGarbage(instance).map((line) => line.split(" ")[0])).toEqual([
+    expect(collectImageGarbage(instance).map((line) => line.split(" ")[1])).toEqual([
       "layer",
-      "blob",
-      "blob",
+      "image",
+      "image",
     ]);
     expect(now.layers.every((layer) => existsSync(layer))).toBe(true);
     expect(old.layers.map((layer) => existsSync(layer))).toEqual([true, false]);
