@@ -1,7 +1,7 @@
 import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync, writeSync } from "node:fs";
-import { join } from "node:path";
 import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
 import type { PlannedAction } from "../src/core/explain.ts";
+import { join } from "../src/core/join.ts";
 import { attachDeviceProgram } from "../src/sys/bpf.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import type { LimitTarget } from "./limit.ts";

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { messageOf } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import { loadDeviceProgram } from "../src/sys/bpf.ts";
 import type { CgroupHost, V1Host, V2Host } from "./host.ts";
 import { readFileIfAny } from "./processes.ts";

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join } from "../src/core/join.ts";
 import type { OciResources } from "../src/core/oci.ts";
 import type { CgroupHost } from "./host.ts";
 import { directoryFor } from "./place.ts";

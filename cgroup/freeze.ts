@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import { performCgroup, writeValues } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import type { CgroupHost, V1Host, V2Host } from "./host.ts";

@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import { hasErrno } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import { writeValues } from "./action.ts";
 import { freeze, thaw } from "./freeze.ts";
 import type { CgroupHost } from "./host.ts";

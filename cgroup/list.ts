@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { hasErrno } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import type { CgroupHost } from "./host.ts";
 import { hierarchies } from "./place.ts";
 

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join } from "../src/core/join.ts";
 import type { CgroupHost, V1Host } from "./host.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join } from "../src/core/join.ts";
 import type { OciResources } from "../src/core/oci.ts";
 import type { CgroupAction } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";

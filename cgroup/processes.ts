@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import { writeValues } from "./action.ts";
 import type { CgroupHost } from "./host.ts";
 import { checkPath, homeDirectory } from "./place.ts";

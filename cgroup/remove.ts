@@ -1,6 +1,6 @@
 import { existsSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import type { CgroupHost } from "./host.ts";
 import { killAll, remaining } from "./kill.ts";
 import { checkPath, hierarchies, homeDirectory, parentsOf } from "./place.ts";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { SetupError, UsageError } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import type { OciResources } from "../src/core/oci.ts";
 import { performCgroup } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";

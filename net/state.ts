@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
 import { readTextIfAny, writeFileAtomic } from "../src/core/atomic.ts";
 import { hasErrno } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import type { Instance } from "../src/core/paths.ts";
 import { bootId } from "../src/sys/process.ts";
 import type { Network } from "./network.ts";

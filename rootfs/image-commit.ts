@@ -39,7 +39,7 @@ export interface NewImage {
 }
 
 /** The manifest of an image that was made here. */
-export function manifestOf(config: string, layers: readonly Descriptor[]): Manifest {
+function manifestOf(config: string, layers: readonly Descriptor[]): Manifest {
   return {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,

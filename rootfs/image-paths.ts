@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import { SetupError } from "../src/core/errors.ts";
+import { join } from "../src/core/join.ts";
 import type { Instance } from "../src/core/paths.ts";
 import { digestPattern } from "./reference.ts";
 

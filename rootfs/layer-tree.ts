@@ -25,7 +25,7 @@ export interface Ownership {
 const merged = /^\/(bin|sbin|lib|lib32|lib64)(?=\/|$)/;
 
 /** `/bin/ls` is `/usr/bin/ls`: the form in which a layer with merged /usr stores it. */
-export function mergedPath(path: string): string {
+function mergedPath(path: string): string {
   return path.replace(merged, "/usr/$1");
 }
 

@@ -65,15 +65,20 @@ function copyAddons() {
   }
 }
 
-/** commander loads node:child_process, 7 ms of every start, for a feature that is not used here: on demand it is. */
-const lazyChildProcess = {
-  name: "lazy-child-process",
+/**
+ * Parts of Node that are imported for what a start does not use, and loaded when it is used after all: node:child_process
+ * by commander (7 ms), node:module by src/sys/native.ts (3 ms).
+ */
+const onDemand = { "node:child_process": "spawn", "node:module": "createRequire" };
+
+const lazyBuiltins = {
+  name: "lazy-builtins",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
-      importer.includes("/commander/") ? { path: "child_process", namespace: "lazy" } : undefined,
+    onResolve({ filter: /^node:(child_process|module)$/ }, ({ path, importer }) =>
+      /\/commander\/|\/sys\/native\.ts$/.test(importer) ? { path, namespace: "lazy" } : undefined,
     );
-    onLoad({ filter: /.*/, namespace: "lazy" }, () => ({
-      contents: 'module.exports = { get spawn() { return require("node:child_process").spawn; } };',
+    onLoad({ filter: /.*/, namespace: "lazy" }, ({ path }) => ({
+      contents: `module.exports = { get ${onDemand[path]}() { return require("${path}").${onDemand[path]}; } };`,
     }));
   },
 };
@@ -120,13 +125,8 @@ async function bundle(entry, name) {
     external: ["koffi"],
     // A dynamic import of what lies outside becomes require: the bundle runs as a script, which has no import().
     supported: { "dynamic-import": false },
-    plugins: [lazyChildProcess, librariesApart],
-    define: {
-      "import.meta.dirname": "__dirname",
-      "import.meta.filename": "__filename",
-      "import.meta.url": "__bundleUrl",
-    },
-    banner: { js: 'const __bundleUrl=require("node:url").pathToFileURL(__filename).href;' },
+    plugins: [lazyBuiltins, librariesApart],
+    define: { "import.meta.dirname": "__dirname" },
     logLevel: "warning",
   });
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join } from "../../src/core/join.ts";
 import type { V1Host } from "../host.ts";
 import { keyed } from "../keyed.ts";
 import { directoryFor } from "../place.ts";

@@ -11,7 +11,7 @@ import { writeLayer } from "../layer-write.ts";
 import { collectLab, type MissingProgram } from "./contents.ts";
 
 /** The name of the embedded default image. */
-export const labName = "lab";
+const labName = "lab";
 
 export interface LabOptions {
   /** Default `lab`. */
@@ -32,7 +32,7 @@ export interface CreatedLab {
 const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** The config document: nothing in it depends on when or where the image is made. */
-export function labConfig(diffId: string, arch: string = process.arch): string {
+function labConfig(diffId: string, arch: string = process.arch): string {
   const date = "1970-01-01T00:00:00Z";
   const document: ImageDocument = {
     architecture: architectures[arch] ?? arch,

@@ -20,7 +20,7 @@ const multiarch: Readonly<Record<string, string>> = {
 };
 
 /** The directories that loaders search without being told, glibc's of Debian and Fedora and musl's. */
-export function standardDirectories(machine: string): readonly string[] {
+function standardDirectories(machine: string): readonly string[] {
   const own = multiarch[machine];
   const debian = own === undefined ? [] : [`/lib/${own}`, `/usr/lib/${own}`];
   return [...debian, "/lib64", "/usr/lib64", "/lib", "/usr/lib"];

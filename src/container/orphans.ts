@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { hasErrno } from "../core/errors.ts";
+import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";

@@ -1,5 +1,4 @@
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { performCgroup } from "../../cgroup/action.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
 import { ensureNetwork } from "../../net/bring-up.ts";
@@ -10,6 +9,7 @@ import { prepareLayers, removeLayers } from "../../overlay/prepare.ts";
 import { hostnameFile, hostsFile, readHostResolvConf, resolvConf } from "../../rootfs/etc.ts";
 import { SetupError } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
+import { join } from "../core/join.ts";
 import type { UndoStack } from "../core/undo.ts";
 import { bootId, identify } from "../sys/process.ts";
 import { receiveWithFd } from "../sys/socket.ts";

@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import { parseOom } from "../../cgroup/oom.ts";
 import { readTextIfAny } from "../core/atomic.ts";
 import { UsageError } from "../core/errors.ts";
+import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { exitCodeOf } from "../program/message.ts";
 import { bootId, isAlive } from "../sys/process.ts";

@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import { hasErrno } from "../core/errors.ts";
 
 /** Signals that the container gets when we get them; SIGWINCH and SIGCONT belong to the terminal relay. */
@@ -28,7 +27,7 @@ export function forwardSignals(init: number): () => void {
   const handlers = forwarded.map((name) => {
     const handler = (): void => {
       if (name === "SIGINT" || name === "SIGTERM") requests += 1;
-      sendSignal(init, requests >= patience ? "SIGKILL" : constants.signals[name]);
+      sendSignal(init, requests >= patience ? "SIGKILL" : name);
       if (name === "SIGHUP") grace ??= setTimeout(() => sendSignal(init, "SIGKILL"), hangupGraceMs);
     };
     process.on(name, handler);

@@ -12,9 +12,9 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
 import { readTextIfAny, writeFileAtomic } from "../core/atomic.ts";
 import { hasErrno, SetupError, UsageError } from "../core/errors.ts";
+import { join } from "../core/join.ts";
 import type { OciSpec } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
 import { namePattern, newName } from "./names.ts";

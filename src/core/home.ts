@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 
-/** dist/, or dist.PID while it is being built. */
-const bundled = basename(import.meta.dirname).startsWith("dist");
+/** Whether this runs from dist/, or dist.PID while it is being built, and not from source. */
+export const bundled: boolean = basename(import.meta.dirname).startsWith("dist");
 
 /** Root folder of this package: the parent of dist/ when bundled, of src/core/ when run from source. */
 export const home: string = join(import.meta.dirname, bundled ? ".." : "../..");

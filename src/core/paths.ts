@@ -1,5 +1,6 @@
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { UsageError } from "./errors.ts";
+import { join } from "./join.ts";
 
 /** Where one instance of mdocker keeps its things, and how it names what it puts into the kernel. */
 export interface Instance {
@@ -16,6 +17,11 @@ export interface InstanceOptions {
   readonly root?: string | undefined;
   readonly state?: string | undefined;
   readonly prefix?: string | undefined;
+}
+
+/** `/a//b/../c/` as `/a/c`: paths are put together by appending to these. */
+function clean(path: string): string {
+  return /\/(\.{0,2}\/|\.{0,2}$)/.test(path) ? resolve(path) : path;
 }
 
 /**
@@ -38,7 +44,7 @@ export function findInstance(options: InstanceOptions, env: NodeJS.ProcessEnv): 
   if (!/^[a-z][a-z0-9]{0,7}$/.test(prefix)) {
     throw new UsageError(`prefix: ${prefix}: expected 1 to 8 of a-z and 0-9, beginning with a letter`);
   }
-  return { root, state, prefix };
+  return { root: clean(root), state: clean(state), prefix };
 }
 
 /** Prefix of host-side veth names: `mdv` for the default instance, else its own prefix cut to 4 letters and `v`. */

@@ -1,8 +1,7 @@
 import { mkdirSync, readFileSync, statSync } from "node:fs";
-import { release } from "node:os";
-import { join } from "node:path";
 import { writeFileAtomic } from "../../core/atomic.ts";
 import { hasErrno } from "../../core/errors.ts";
+import { join } from "../../core/join.ts";
 import type { Instance } from "../../core/paths.ts";
 import { libseccompPath } from "../../sys/seccomp.ts";
 import { type CompiledSeccomp, compileSeccomp } from "./compile.ts";
@@ -80,7 +79,11 @@ export function seccompFilter(
   caps: readonly string[],
 ): CompiledSeccomp {
   const text = source.kind === "default" ? undefined : readProfile(source);
-  const target = { caps, arch: process.arch, kernel: release() };
+  const target = {
+    caps,
+    arch: process.arch,
+    kernel: readFileSync("/proc/sys/kernel/osrelease", "utf8").trim(),
+  };
   const name = profileName(source);
   const key = `${[FORMAT, target.arch, target.kernel, caps.join(), name, text ?? defaultProfileDigest].join("\n")}\n`;
   const keyBytes = Buffer.from(key);

@@ -1,6 +1,6 @@
-import { constants } from "node:os";
 import { UsageError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { errnoNumber, isErrnoName } from "../../sys/errno.ts";
 
 /** A rule holds only where all of this is true (includes), or is passed over where any of it is (excludes). */
 export interface ProfileCondition {
@@ -119,8 +119,7 @@ function errnoOf(reader: Reader, where: string, number: unknown, name: unknown):
   if (number !== undefined && number !== null) return reader.integer(number, `${where}Ret`, 0xffff);
   if (name === undefined || name === null || name === "") return undefined;
   const text = reader.text(name, where);
-  const errnos: Readonly<Record<string, number>> = constants.errno;
-  return Object.hasOwn(errnos, text) ? errnos[text] : reader.fail(where, name, "an errno name such as EPERM");
+  return isErrnoName(text) ? errnoNumber(text) : reader.fail(where, name, "an errno name such as EPERM");
 }
 
 function readCondition(reader: Reader, value: unknown, where: string): ProfileCondition {

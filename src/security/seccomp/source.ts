@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { hasErrno, messageOf, UsageError } from "../../core/errors.ts";
-import { builtFile, home } from "../../core/home.ts";
+import { builtFile, bundled, home } from "../../core/home.ts";
 import type { SeccompSource } from "../options.ts";
 
 /** A source that has a profile. */
@@ -17,9 +17,7 @@ export function profileName(source: ProfileSource): string {
 }
 
 function defaultProfilePath(): string {
-  return basename(import.meta.dirname) === "dist"
-    ? builtFile("default-seccomp.json")
-    : join(home, "src/security/seccomp/default.json");
+  return bundled ? builtFile("default-seccomp.json") : join(home, "src/security/seccomp/default.json");
 }
 
 /**
