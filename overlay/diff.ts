@@ -3,7 +3,7 @@ import { pathBytes, pathText, type RawPath, rawPath } from "../src/core/raw-path
 import { findInMerged, isOpaque, isWhiteout } from "../src/sys/layered.ts";
 
 /** Added, changed or deleted. */
-export type ChangeKind = "A" | "C" | "D";
+type ChangeKind = "A" | "C" | "D";
 
 /** One difference between a container's writable layer and its image. */
 export interface LayerChange {

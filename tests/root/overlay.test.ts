@@ -1,5 +1,4 @@
 // @vm
-import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -24,6 +23,7 @@ import { checkOverlaySupport } from "../../overlay/support.ts";
 import { lookUp } from "../../rootfs/lookup.ts";
 import { call } from "../../src/sys/call.ts";
 import { cloneFlags, unshare } from "../../src/sys/namespaces.ts";
+import { outputOf } from "../harness/command.ts";
 
 const MS_REC = 0x4000;
 const MS_PRIVATE = 0x40000;
@@ -153,19 +153,19 @@ describe("an overlay mount", () => {
     removeLayers(directory);
   });
 
-  test("an immutable file is named, the rest is removed", () => {
+  test("an immutable file is named, the rest is removed", async () => {
     const lower = plan([base]);
     prepareLayers(lower);
     const [stuck, other] = [join(lower.upper, "stuck"), join(lower.upper, "other")];
     for (const path of [stuck, other]) writeFileSync(path, "");
-    execFileSync("chattr", ["+i", stuck]);
+    await outputOf(["chattr", "+i", stuck]);
     try {
       expect(() => removeLayers(directory)).toThrow(
         /stuck.*\(immutable or append-only\? try chattr -R -ia\)/,
       );
       expect([existsSync(stuck), existsSync(other)]).toEqual([true, false]);
     } finally {
-      execFileSync("chattr", ["-i", stuck]);
+      await outputOf(["chattr", "-i", stuck]);
     }
     removeLayers(directory);
     expect(readdirSync(directory)).toEqual([]);
@@ -183,7 +183,7 @@ describe("what a container changed", () => {
     expect(list()).toEqual([]);
   });
 
-  test("is listed as docker does", () => {
+  test("is listed as docker does", async () => {
     for (const path of ["etc", "usr/lib", "gone/deep", "renamed"])
       mkdirSync(join(base, path), { recursive: true });
     for (const path of ["etc/passwd", "etc/old", "usr/lib/a", "gone/deep/x", "renamed/y"]) {
@@ -199,7 +199,7 @@ describe("what a container changed", () => {
     symlinkSync("x", join(merged, "usr/lib/link"));
     rmSync(join(merged, "gone"), { recursive: true });
     chmodSync(join(merged, "topfile"), 0o600);
-    execFileSync("mv", [join(merged, "renamed"), join(merged, "other")]);
+    await outputOf(["mv", join(merged, "renamed"), join(merged, "other")]);
     expect(list()).toEqual([
       "C /etc",
       "D /etc/old",
