@@ -119,8 +119,7 @@ async function bundle(entry, name) {
     platform: "node",
     target: "node20",
     format: "cjs",
-    minifyWhitespace: true,
-    minifySyntax: true,
+    minify: true,
     legalComments: "none",
     external: ["koffi"],
     // A dynamic import of what lies outside becomes require: the bundle runs as a script, which has no import().

@@ -27,6 +27,11 @@ export function koffi(): Koffi {
   return loaded;
 }
 
+/** True once {@link koffi} has been called. */
+export function isLoaded(): boolean {
+  return loaded !== undefined;
+}
+
 const libraries = new Map<string, Library>();
 
 /** A shared library by its soname, loaded once. Throws koffi's error when it is not installed. */
