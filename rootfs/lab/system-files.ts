@@ -68,8 +68,11 @@ distinguished_name = req_distinguished_name
 commonName = Common Name
 `;
 
+// A vim without expressions passes over what is between if and endif.
 const vimrc = `set nocompatible backspace=indent,eol,start ruler showcmd
-let g:skip_defaults_vim = 1
+if 1
+  let g:skip_defaults_vim = 1
+endif
 `;
 
 /** The files of the image that are not the host's. They go in first, so that they win over what is copied. */
