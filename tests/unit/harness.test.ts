@@ -3,6 +3,7 @@ import { keepsBounds } from "../../scripts/bench/bench.ts";
 import { interleave, median } from "../../scripts/bench/measure.ts";
 import { table } from "../../scripts/bench/table.ts";
 import { runCommand, startCommand } from "../harness/command.ts";
+import { allowedProcessors } from "../harness/machine.ts";
 import { changes, type Snapshot } from "../harness/snapshot.ts";
 import { onTerminal } from "../harness/terminal.ts";
 
@@ -114,4 +115,9 @@ describe("the bench", () => {
       ].join("\n"),
     );
   });
+});
+
+test("the processors that may be used are read from ranges and single ones", () => {
+  expect(allowedProcessors("Name:\tx\nCpus_allowed_list:\t0-2,5,7-8\n")).toEqual([0, 1, 2, 5, 7, 8]);
+  expect(allowedProcessors("Cpus_allowed_list:\t3\n")).toEqual([3]);
 });
