@@ -90,7 +90,7 @@ export function describeStep(prepared: Prepared, step: StartStep): PlannedAction
     case "hosts":
       return [file(`write ${paths.etc}/hosts`, "its own name resolves to its own address")];
     case "record":
-      return [file(`write ${paths.record}`, "pids and addresses, for ps, kill, exec and gc")];
+      return [file(`write ${paths.runningRecord}`, "pids and addresses, for ps, kill, exec and gc")];
     case "go":
       return [
         {

@@ -23,7 +23,7 @@ import {
   releaseName,
   removeContainerFiles,
   reserveContainer,
-  writeRecord,
+  writeRunningRecord,
   writeSpec,
 } from "./store.ts";
 
@@ -176,7 +176,7 @@ function recordRunning(start: Start): void {
       mac,
     })),
   };
-  writeRecord(start.prepared.instance, start.record);
+  writeRunningRecord(start.prepared.instance, start.record);
 }
 
 /** Lets the child go on to the command and waits until execve has happened. */

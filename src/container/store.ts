@@ -1,5 +1,4 @@
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -27,10 +26,11 @@ export interface ContainerPaths {
   readonly directory: string;
   readonly record: string;
   readonly spec: string;
-  /** hosts, hostname and resolv.conf, as bound into the container. */
+  /** Directory of hosts, hostname and resolv.conf, as bound into the container. */
   readonly etc: string;
-  /** Runtime directory of this boot: exit record. */
+  /** Runtime directory of this boot: the record while it runs, the exit record. */
   readonly run: string;
+  readonly runningRecord: string;
 }
 
 export function containerPaths(instance: Instance, id: string): ContainerPaths {
@@ -40,8 +40,9 @@ export function containerPaths(instance: Instance, id: string): ContainerPaths {
     directory,
     record: join(directory, "record.json"),
     spec: join(directory, "config.json"),
-    etc: join(directory, "etc"),
+    etc: directory,
     run: join(instance.state, "containers", id),
+    runningRecord: join(instance.state, "containers", id, "record.json"),
   };
 }
 
@@ -50,6 +51,26 @@ function namePath(instance: Instance, name: string): string {
 }
 
 let serial = 0;
+
+/** Makes a directory; what is above it only when it turns out to be missing, once in the life of an instance. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, 0o700);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+}
+
+function linkName(instance: Instance, { id, name }: ContainerRecord): void {
+  try {
+    symlinkSync(id, namePath(instance, name));
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+    makeDirectory(join(instance.root, "names"));
+    symlinkSync(id, namePath(instance, name));
+  }
+}
 
 /**
  * Makes the container's directories with `draft` as its record, and takes its name: a symlink, which the kernel lets
@@ -69,22 +90,19 @@ export function reserveContainer(
   }
   const paths = containerPaths(instance, draft.id);
   const containers = join(instance.root, "containers");
-  mkdirSync(containers, { recursive: true, mode: 0o700 });
-  mkdirSync(join(instance.root, "names"), { recursive: true, mode: 0o700 });
-  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+  makeDirectory(paths.run);
   for (let attempt = 0; attempt < 100; attempt++) {
     const record = { ...draft, name: name ?? newName(attempt) };
     if (attempt === 0) {
       const staging = join(containers, `.${process.pid}-${++serial}`);
-      mkdirSync(join(staging, "etc"), { recursive: true, mode: 0o755 });
-      chmodSync(staging, 0o700);
+      makeDirectory(staging);
       writeFileSync(join(staging, "record.json"), JSON.stringify(record), { mode: 0o600 });
       renameSync(staging, paths.directory);
     } else {
       writeRecord(instance, record);
     }
     try {
-      symlinkSync(draft.id, namePath(instance, record.name));
+      linkName(instance, record);
       return record;
     } catch (error) {
       if (!hasErrno(error, "EEXIST")) throw error;
@@ -120,7 +138,7 @@ export function releaseName(instance: Instance, name: string, id: string): void 
 }
 
 /** Removes a directory by the names that are expected in it; only when there are others too, whatever is in it. */
-function removeDirectory(directory: string, files: readonly string[], folders: readonly string[] = []): void {
+function removeDirectory(directory: string, files: readonly string[]): void {
   const tolerate = (act: () => void, ...errnos: string[]): boolean => {
     try {
       act();
@@ -131,7 +149,6 @@ function removeDirectory(directory: string, files: readonly string[], folders: r
     }
   };
   for (const file of files) tolerate(() => unlinkSync(join(directory, file)), "ENOENT");
-  for (const folder of folders) tolerate(() => rmdirSync(join(directory, folder)), "ENOENT", "ENOTEMPTY");
   const gone = tolerate(() => rmdirSync(directory), "ENOENT", "ENOTEMPTY");
   // rmSync costs two milliseconds even when there is nothing to do.
   if (!gone && existsSync(directory)) rmSync(directory, { recursive: true, force: true });
@@ -140,18 +157,34 @@ function removeDirectory(directory: string, files: readonly string[], folders: r
 /** Removes the runtime directory and, last, the container's own: what is interrupted can be found again. */
 export function removeContainerFiles(instance: Instance, id: string): void {
   const paths = containerPaths(instance, id);
-  removeDirectory(paths.run, ["exit"]);
-  const etc = ["hosts", "hostname", "resolv.conf"].map((file) => `etc/${file}`);
-  removeDirectory(paths.directory, [...etc, "config.json", "record.json"], ["etc"]);
+  removeDirectory(paths.run, ["exit", "record.json"]);
+  removeDirectory(paths.directory, ["hosts", "hostname", "resolv.conf", "config.json", "record.json"]);
 }
 
+/** Replaces the record that stays, and lets it count again. */
 export function writeRecord(instance: Instance, record: ContainerRecord): void {
-  writeFileAtomic(containerPaths(instance, record.id).record, JSON.stringify(record));
+  const paths = containerPaths(instance, record.id);
+  writeFileAtomic(paths.record, JSON.stringify(record));
+  try {
+    unlinkSync(paths.runningRecord);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/**
+ * Writes what is true while the container runs beside its other runtime files. It counts before the record that stays,
+ * and goes with the boot, as the processes it names do. To replace a file by rename makes a disk filesystem write its
+ * data first; a new one in /run costs nothing.
+ */
+export function writeRunningRecord(instance: Instance, record: ContainerRecord): void {
+  writeFileAtomic(containerPaths(instance, record.id).runningRecord, JSON.stringify(record));
 }
 
 /** The record of `id`, or undefined when there is none (also while it is being made or removed). */
 export function readRecord(instance: Instance, id: string): ContainerRecord | undefined {
-  const text = readTextIfAny(containerPaths(instance, id).record);
+  const paths = containerPaths(instance, id);
+  const text = readTextIfAny(paths.runningRecord) ?? readTextIfAny(paths.record);
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as ContainerRecord;
@@ -163,7 +196,7 @@ export function readRecord(instance: Instance, id: string): ContainerRecord | un
 }
 
 export function writeSpec(instance: Instance, id: string, spec: OciSpec): void {
-  writeFileAtomic(containerPaths(instance, id).spec, JSON.stringify(spec));
+  writeFileSync(containerPaths(instance, id).spec, JSON.stringify(spec), { mode: 0o600 });
 }
 
 /** The OCI document of a container. @throws SetupError when it is missing. */
