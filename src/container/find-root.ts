@@ -18,6 +18,15 @@ export interface FoundRoot {
   };
 }
 
+/** The store has no such image. */
+export class MissingImageError extends UsageError {
+  constructor(reference: string) {
+    super(
+      `no image ${reference}: see mdocker image ls; the default image is made by mdocker image create, and --rootfs DIR takes any unpacked root`,
+    );
+  }
+}
+
 /**
  * Finds the image in the store, or the directory of --rootfs.
  * @throws UsageError when there is none, with what to do.
@@ -36,9 +45,7 @@ export function findRoot(instance: Instance, root: RootRequest): FoundRoot {
   }
   const image = resolveImage(instance, root.reference);
   if (image === undefined) {
-    throw new UsageError(
-      `no image ${root.reference}: see mdocker image ls; the default image is made by mdocker image create, and --rootfs DIR takes any unpacked root`,
-    );
+    throw new MissingImageError(root.reference);
   }
   const { Env, Cmd, Entrypoint, WorkingDir, User } = image.config;
   return {

@@ -4,6 +4,7 @@ import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { formatBytes } from "../core/units.ts";
 import { exitCodeOf } from "../program/message.ts";
+import { MissingImageError } from "./find-root.ts";
 import { LaunchError } from "./launch.ts";
 import { collectOrphans } from "./orphans.ts";
 import { performStep, type Start } from "./perform.ts";
@@ -79,6 +80,24 @@ function describeOom({ spec }: Prepared): string {
   return `out of memory: the kernel killed a process of the container, which had reached ${which}`;
 }
 
+/** Prepares, and makes the default image when that is what is missing and `--pull` does not forbid it. */
+async function prepareWithImage(
+  instance: Instance,
+  request: RunRequest,
+  say: (line: string) => void,
+): Promise<Prepared> {
+  try {
+    return await prepare(instance, request);
+  } catch (error) {
+    const { root } = request;
+    if (!(error instanceof MissingImageError) || root.kind !== "image" || root.pull === "never") throw error;
+    const { ensureLabImage, labName } = await import("../../rootfs/lab/create.ts");
+    if (root.reference !== labName && root.reference !== `${labName}:latest`) throw error;
+    await ensureLabImage(instance, say);
+    return await prepare(instance, request);
+  }
+}
+
 /**
  * Runs a container in the foreground: sets it up, attends to it, and leaves nothing of it but, with `keep`, its record
  * and writable layer. Returns the exit code: the command's own, or 128 and the signal.
@@ -91,7 +110,7 @@ export async function runContainer(
 ): Promise<number> {
   const { observer, say, afterStep } = options;
   await collectOrphans(instance);
-  const prepared = await prepare(instance, request);
+  const prepared = await prepareWithImage(instance, request, say);
   for (const note of prepared.notes) say(note);
   const start: Start = {
     prepared,
