@@ -11,7 +11,7 @@ import { writeLayer } from "../layer-write.ts";
 import { collectLab, type MissingProgram } from "./contents.ts";
 
 /** The name of the embedded default image. */
-const labName = "lab";
+export const labName = "lab";
 
 export interface LabOptions {
   /** Default `lab`. */
