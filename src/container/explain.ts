@@ -19,7 +19,7 @@ const runner: Readonly<Record<PartName, NonNullable<PlannedAction["by"]>>> = {
 };
 
 /** Every system call of a program, in order, with who makes it. */
-export function describeProgram(program: Program): PlannedAction[] {
+function describeProgram(program: Program): PlannedAction[] {
   return parts.flatMap((part) =>
     program.parts[part].map(({ text, reason }) => ({
       kind: "syscall" as const,
@@ -41,7 +41,7 @@ function exampleEndpoint({ instance, id }: Prepared, { network, attachment, numb
 }
 
 /** What a step does, as `--explain` shows it. */
-export function describeStep(prepared: Prepared, step: StartStep): PlannedAction[] {
+function describeStep(prepared: Prepared, step: StartStep): PlannedAction[] {
   const paths = containerPaths(prepared.instance, prepared.id);
   switch (step.kind) {
     case "reserve":

@@ -2,10 +2,10 @@ import type { NetworkRequest } from "../core/network-request.ts";
 import type { OciResources } from "../core/oci.ts";
 
 /** What a container is doing; see `canGo` for which state may follow which. */
-export type ContainerState = "creating" | "created" | "running" | "paused" | "exited" | "dead";
+type ContainerState = "creating" | "created" | "running" | "paused" | "exited" | "dead";
 
 /** An interface that a container got on a network. */
-export interface EndpointRecord {
+interface EndpointRecord {
   readonly network: string;
   readonly ifname: string;
   readonly hostName: string;

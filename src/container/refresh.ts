@@ -30,7 +30,7 @@ export function isLive(record: ContainerRecord): boolean {
 }
 
 /** The record as it really is now: what claims to run but has no process has exited. Nothing is written. */
-export function refresh(instance: Instance, record: ContainerRecord): ContainerRecord {
+function refresh(instance: Instance, record: ContainerRecord): ContainerRecord {
   if (record.state === "exited" || record.state === "dead" || record.state === "created" || isLive(record))
     return record;
   return { ...record, state: "exited", exit: record.exit ?? readExit(instance, record.id) };

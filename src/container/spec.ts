@@ -145,7 +145,7 @@ function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
 const defaultPidsLimit = 2048;
 
 /** The host name: asked for, else the first 12 digits of the id as docker does. */
-export function hostnameOf(request: RunRequest, id: string): string {
+function hostnameOf(request: RunRequest, id: string): string {
   return request.hostname ?? id.slice(0, 12);
 }
 

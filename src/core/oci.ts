@@ -26,7 +26,7 @@ export interface OciProcess {
   readonly oomScoreAdj?: number;
 }
 
-export interface OciUser {
+interface OciUser {
   readonly uid: number;
   readonly gid: number;
   readonly umask?: number;
@@ -55,7 +55,7 @@ export interface OciMount {
   readonly options?: readonly string[];
 }
 
-export interface OciLinux {
+interface OciLinux {
   readonly namespaces: readonly OciNamespace[];
   readonly uidMappings?: readonly OciIdMapping[];
   readonly gidMappings?: readonly OciIdMapping[];
@@ -77,7 +77,7 @@ export interface OciNamespace {
   readonly path?: string;
 }
 
-export interface OciIdMapping {
+interface OciIdMapping {
   readonly containerID: number;
   readonly hostID: number;
   readonly size: number;

@@ -2,7 +2,6 @@ import { closeSync, openSync } from "node:fs";
 import { call } from "./call.ts";
 
 const LOCK_EX = 2;
-const LOCK_NB = 4;
 
 /**
  * Runs `act` while this process alone holds flock(2) on `path` (made when missing, mode 0600). Waits for other holders;
@@ -15,15 +14,5 @@ export function withLock<T>(path: string, act: () => T): T {
     return act();
   } finally {
     closeSync(fd);
-  }
-}
-
-/** Takes flock(2) on an open file without waiting; false when another holder has it. */
-export function tryLock(fd: number): boolean {
-  try {
-    call("int flock(int fd, int operation)", [fd, LOCK_EX | LOCK_NB], { call: "flock" });
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -3,9 +3,8 @@ import { errnoName } from "./errno.ts";
 import type { NativeFunction } from "./native.ts";
 import { lastErrno, library } from "./native.ts";
 
-/** Netlink families of include/uapi/linux/netlink.h that mdocker talks to. */
-export const NETLINK_ROUTE = 0;
-export const NETLINK_NETFILTER = 12;
+/** Family of include/uapi/linux/netlink.h for links, addresses and routes. */
+const NETLINK_ROUTE = 0;
 
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
@@ -58,7 +57,7 @@ export class NetlinkSocket implements Disposable {
   #handle: unknown;
   readonly #buffer: Buffer = Buffer.allocUnsafeSlow(65536);
 
-  /** @param family NETLINK_ROUTE, NETLINK_NETFILTER...; @param groups multicast groups as a bit mask, 0 for none. */
+  /** @param family as in include/uapi/linux/netlink.h; @param groups multicast groups as a bit mask, 0 for none. */
   constructor(family: number = NETLINK_ROUTE, groups = 0) {
     const { open, bind, setOption } = mnl();
     const handle: unknown = open(family, SOCK_CLOEXEC);
