@@ -43,9 +43,9 @@ async function liveOnce({ instance, peers }: BenchContext): Promise<number> {
   return ms;
 }
 
-const lives = 100;
+const lives = 400;
 
-/** What a hundred containers leave in this process. */
+/** What many containers leave in this process: so many that a leak shows above what the heap breathes. */
 async function growthOf(context: BenchContext): Promise<Row[]> {
   const descriptors = () => readdirSync("/proc/self/fd").length;
   const resident = () => process.memoryUsage.rss() / 1024 ** 2;
@@ -61,7 +61,12 @@ async function growthOf(context: BenchContext): Promise<Row[]> {
       unit: "",
       ratio: { to: "", value: moreFds, atMost: 0 },
     },
-    { label: `resident memory after ${lives} more`, value: moreMemory, unit: "MiB", note: "grown by" },
+    {
+      label: `resident memory after ${lives} more`,
+      value: moreMemory,
+      unit: "MiB",
+      ratio: { to: "", value: moreMemory, atMost: 4 },
+    },
   ];
 }
 

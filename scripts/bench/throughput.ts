@@ -76,7 +76,7 @@ export const throughput: Bench = {
     const hand = makeByHand(env);
     try {
       const [own, byHand] = await interleave(
-        7,
+        11,
         [
           {
             name: "mdocker",
