@@ -42,5 +42,5 @@ export interface Bench {
 /** Whether a ratio keeps its bounds; undefined when it has none. */
 export function keepsBounds({ value, atMost, atLeast }: Ratio): boolean | undefined {
   if (atMost === undefined && atLeast === undefined) return undefined;
-  return value <= (atMost ?? Number.POSITIVE_INFINITY) && value >= (atLeast ?? 0);
+  return value <= (atMost ?? Number.POSITIVE_INFINITY) && value >= (atLeast ?? Number.NEGATIVE_INFINITY);
 }

@@ -98,6 +98,7 @@ describe("the bench", () => {
     expect(keepsBounds({ to: "x", value: 2.01, atMost: 2 })).toBe(false);
     expect(keepsBounds({ to: "x", value: 4.9, atLeast: 5 })).toBe(false);
     expect(keepsBounds({ to: "x", value: Number.NaN, atMost: 2 })).toBe(false);
+    expect(keepsBounds({ to: "", value: -5, atMost: 4 })).toBe(true);
     expect(keepsBounds({ to: "x", value: 1 })).toBeUndefined();
   });
 
