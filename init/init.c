@@ -4,7 +4,8 @@
  * It maps a program (src/program writes it) from an inherited, sealed memfd and runs its first part: a table of
  * system calls. One step of it clones; the clone goes on at another part. When a part ends, its process takes a role:
  *
- *   part LAUNCH  -> monitor: wait for the child, write the exit record, tell the parent, run part AFTER if left alone
+ *   part LAUNCH  -> monitor: wait for the child, write the exit record, run part AFTER, tell the parent; if that one is
+ *                   gone, run part ALONE too
  *   part CHILD   -> init (pid 1): forward signals, reap orphans, exit as the command did
  *   part COMMAND -> never ends: its last step is execve
  *
@@ -29,8 +30,8 @@
 #define MAX_ERRNO 4095
 
 enum op { OP_SYSCALL, OP_CLONE, OP_CHECK, OP_CHECK_NOT };
-enum part { PART_LAUNCH, PART_CHILD, PART_COMMAND, PART_AFTER, PARTS };
-enum flag { FLAG_INIT = 1, FLAG_HANGUP_KILLS = 2, FLAG_ALWAYS_AFTER = 4 };
+enum part { PART_LAUNCH, PART_CHILD, PART_COMMAND, PART_AFTER, PART_ALONE, PARTS };
+enum flag { FLAG_INIT = 1, FLAG_HANGUP_KILLS = 2 };
 enum message { MESSAGE_CLONED = 1, MESSAGE_FAILED = 2, MESSAGE_EXITED = 3 };
 
 struct step {
@@ -235,30 +236,36 @@ struct poll_entry { int fd; short events, revents; };
 
 /*
  * The host-side parent of pid 1. It outlives whoever started it; when that one is gone and the container was its
- * foreground job, the container ends too. A signal mask that blocks all keeps stray signals away.
+ * foreground job, the container ends too. A byte from the parent says that it has done its part: from then on the
+ * monitor takes away what the container leaves. A signal mask that blocks all keeps stray signals away.
  */
 static _Noreturn void be_monitor(long child) {
     int pidfd = (int)call(__NR_pidfd_open, child, 0, 0, 0);
-    int alone = program->control_fd < 0;
+    int alone = program->control_fd < 0, released = alone;
     /* What the launch wrote is no longer needed: drop the pages, they come back from the memfd when touched. */
     call(__NR_madvise, PROGRAM_ADDRESS, program->size, 4 /* MADV_DONTNEED */, 0);
     struct poll_entry p[2] = {{pidfd, POLLIN, 0}, {program->control_fd, POLLIN, 0}};
     for (;;) {
         call(__NR_ppoll, p, 2, 0, 0);
-        if (p[0].revents) break;
         if (p[1].revents) {
             char byte;
-            if (call(__NR_read, p[1].fd, &byte, 1, 0) > 0) continue;
+            if (call(__NR_read, p[1].fd, &byte, 1, 0) > 0) {
+                released = 1;
+                continue;
+            }
             p[1].fd = -1;
-            alone = 1;
+            p[1].revents = 0;
+            alone = released = 1;
             if (program->flags & FLAG_HANGUP_KILLS) call(__NR_kill, child, SIGKILL, 0, 0);
         }
+        if (p[0].revents) break;
     }
     int status = 0;
     call(__NR_wait4, child, &status, 0, 0);
     write_record(status);
+    if (released) run(PART_AFTER, 1);
     if (program->control_fd >= 0) send(program->control_fd, MESSAGE_EXITED, 0, 0, 0, status);
-    if (alone || program->flags & FLAG_ALWAYS_AFTER) run(PART_AFTER, 1);
+    if (alone) run(PART_ALONE, 1);
     leave(0);
 }
 

@@ -16,6 +16,7 @@ const runner: Readonly<Record<PartName, NonNullable<PlannedAction["by"]>>> = {
   child: "child",
   command: "command",
   after: "launcher",
+  alone: "launcher",
 };
 
 /** Every system call of a program, in order, with who makes it. */

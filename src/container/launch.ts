@@ -103,6 +103,18 @@ export function launch(program: Program, files: LaunchFiles): Launched {
   }
 }
 
+/**
+ * Gives up a launched container whose set-up failed on our side, and returns what failed on its own side, if that came
+ * first: our failure is then only its echo.
+ */
+export function failureOf(launched: Launched, program: Program): LaunchError | undefined {
+  if (launched.sync.closed) return undefined;
+  // The monitor ends the child when this stream closes: the other one will not stay silent for ever.
+  launched.control.close();
+  const message = launched.sync.receive();
+  return message?.kind === "failed" ? new LaunchError(program, message) : undefined;
+}
+
 /** Gives up a launched container that has not been told to go: it ends, and its monitor after it. Waits for both. */
 export function abandon(launched: Launched): void {
   launched.sync.close();

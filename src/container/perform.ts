@@ -182,7 +182,7 @@ function recordRunning(start: Start): void {
 /** Lets the child go on to the command and waits until execve has happened. */
 function go(start: Start): void {
   const { program, spec } = start.prepared;
-  const { sync } = launchedOf(start);
+  const { control, sync } = launchedOf(start);
   if (spec.process.terminal === true) {
     const { bytes, fd } = receiveWithFd(sync.fd, 1);
     if (fd === undefined) {
@@ -194,6 +194,7 @@ function go(start: Start): void {
     // Before the command runs, so that it never sees a terminal of no size.
     copyWindowSize(1, fd);
   }
+  control.release();
   sync.go();
   const failure = sync.receive();
   if (failure?.kind === "failed") throw new LaunchError(program, failure);

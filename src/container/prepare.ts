@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { cgroupDirectory, joinFiles, watchFiles } from "../../cgroup/files.ts";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { cgroupMounts } from "../../cgroup/mounts.ts";
@@ -20,7 +20,7 @@ import { findContainer } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
 import { buildSpec, commandLine } from "./spec.ts";
 import type { Connection } from "./step.ts";
-import { containerPaths } from "./store.ts";
+import { containerFiles, containerPaths } from "./store.ts";
 
 /** Named volumes live here, each with its files in `_data`, as docker has them. */
 function volumePath(instance: Instance, name: string): string {
@@ -32,7 +32,9 @@ function volumePath(instance: Instance, name: string): string {
   return join(instance.root, "volumes", name, "_data");
 }
 
-function isDirectory(path: string): boolean {
+/** Whether a bind source is a directory. A missing one of -v will be made as one; our own files are written later. */
+function isDirectory(path: string, own: string): boolean {
+  if (path.startsWith(`${own}/`)) return false;
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true;
 }
 
@@ -119,7 +121,10 @@ export async function prepare(instance: Instance, request: RunRequest): Promise<
     cgroupBirth: directory !== undefined,
     cgroupMounts: cgroupMounts(host, resources),
     watch: watchFiles(host, cgroupPath),
-    leftovers: directory === undefined ? joined.map((file) => dirname(file)) : [directory],
+    cgroupDirectories: directory === undefined ? joined.map((file) => dirname(file)) : [directory],
+    files: request.keep
+      ? undefined
+      : { ...overlay, names: [...overlay.links.map(({ path }) => basename(path)), ...containerFiles] },
     orphanNote: orphanNote(instance, id),
     seccomp:
       security.seccomp === "unconfined"
@@ -127,7 +132,7 @@ export async function prepare(instance: Instance, request: RunRequest): Promise<
         : { filter: security.seccomp.filter((note) => notes.push(note)), name: security.seccomp.name },
     deviceLinks: security.deviceLinks,
     optionalSysctls: new Set(Object.keys(sysctls)),
-    isDirectory,
+    isDirectory: (path) => isDirectory(path, paths.directory),
   });
   return {
     instance,

@@ -23,7 +23,7 @@ import {
 import { openTerminal, takeTerminal } from "../program/calls/terminal.ts";
 import { cell, text } from "../program/data.ts";
 import { openFlags } from "../program/flags.ts";
-import { type Program, ProgramBuilder } from "../program/step.ts";
+import { type Program, ProgramBuilder, type Step } from "../program/step.ts";
 import type { DeviceLink } from "../security/devices.ts";
 import { cloneFlags } from "../sys/namespaces.ts";
 import { execCandidates } from "./exec-paths.ts";
@@ -52,8 +52,13 @@ export interface ProgramFacts {
   readonly cgroupMounts: readonly OciMount[];
   /** Files whose content the monitor adds to the exit record. */
   readonly watch: readonly string[];
-  /** Directories that the monitor removes when nobody else is there to do it, and the note that it then leaves. */
-  readonly leftovers: readonly string[];
+  /** Its cgroup in each hierarchy. */
+  readonly cgroupDirectories: readonly string[];
+  /** What is removed with it: `names` are the files of its directory. Absent when it is kept. */
+  readonly files?:
+    | (Pick<OverlayPlan, "work" | "upper" | "merged" | "directory"> & { readonly names: readonly string[] })
+    | undefined;
+  /** What the monitor makes when mdocker itself is gone. */
   readonly orphanNote: string;
   readonly seccomp?: { readonly filter: Uint8Array; readonly name: string } | undefined;
   readonly deviceLinks: readonly DeviceLink[];
@@ -287,24 +292,46 @@ function expectInside(builder: ProgramBuilder, part: "child" | "command"): void 
 const AT_FDCWD = -100;
 const AT_REMOVEDIR = 0x200;
 
+function remove(path: string, directory: boolean, reason: string): Step {
+  const shown = directory ? "AT_REMOVEDIR" : "0";
+  return {
+    kind: "syscall",
+    call: "unlinkat",
+    args: [AT_FDCWD, text(path), directory ? AT_REMOVEDIR : 0],
+    text: () => `unlinkat(AT_FDCWD, ${JSON.stringify(path)}, ${shown})`,
+    reason,
+    label: `remove ${path}`,
+  };
+}
+
 /**
- * What the monitor does when the parent is gone: removes the empty cgroup directories, which nobody else would for now,
- * and leaves a note for the next command, which removes the rest.
+ * What the monitor takes away when the container has ended: its cgroup and, unless it is kept, its files. It does so in
+ * a tenth of the time that mdocker would need. A layer that was written to is not empty: it stays for mdocker, and the
+ * record with it. Last, for the case that mdocker itself is gone, a note for the next command.
  */
 function addAfter(builder: ProgramBuilder, facts: ProgramFacts): void {
-  for (const path of facts.leftovers) {
+  for (const path of facts.cgroupDirectories)
+    builder.add("after", remove(path, true, "no process is in it any more"));
+  if (facts.files !== undefined) {
+    const { work, upper, merged, directory, names } = facts.files;
+    const reason = "nothing is left behind";
+    for (const path of [`${work}/incompat/volatile`, `${work}/incompat`, `${work}/work`, work, merged]) {
+      builder.add("after", remove(path, true, reason));
+    }
+    const rest = [
+      ...names.map((name) => remove(`${directory}/${name}`, false, reason)),
+      remove(directory, true, reason),
+    ];
+    const written = { tolerate: ["ENOTEMPTY", "EEXIST"], skip: rest.length };
     builder.add("after", {
-      kind: "syscall",
-      call: "unlinkat",
-      args: [AT_FDCWD, text(path), AT_REMOVEDIR],
-      text: () => `unlinkat(AT_FDCWD, ${JSON.stringify(path)}, AT_REMOVEDIR)`,
-      reason: "only if mdocker itself is gone: leave nothing behind",
-      label: `remove ${path}`,
+      ...remove(upper, true, "the container's own layer, if nothing was written to it"),
+      ...written,
     });
+    builder.addAll("after", rest);
   }
   const reason = "only if mdocker itself is gone: the next command finds this note and removes the rest";
-  builder.add("after", mkdir(dirname(facts.orphanNote), 0o700, reason));
-  builder.add("after", mkdir(facts.orphanNote, 0o700, reason));
+  builder.add("alone", mkdir(dirname(facts.orphanNote), 0o700, reason));
+  builder.add("alone", mkdir(facts.orphanNote, 0o700, reason));
 }
 
 /** The program that makes this container, from the launcher's first call to execve. Pure but for `isDirectory`. */
@@ -317,7 +344,6 @@ export function buildProgram(facts: ProgramFacts): Program {
   return builder.build({
     init: facts.init,
     hangupKills: facts.foreground,
-    alwaysAfter: !facts.foreground,
     controlFd: inherited.control,
     syncFd: inherited.sync,
     record: { directoryFd: inherited.record, name: "exit", watch: facts.watch },

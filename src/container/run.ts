@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { ExitCode, MdockerError, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
@@ -5,7 +6,7 @@ import { UndoStack } from "../core/undo.ts";
 import { formatBytes } from "../core/units.ts";
 import { exitCodeOf } from "../program/message.ts";
 import { MissingImageError } from "./find-root.ts";
-import { LaunchError } from "./launch.ts";
+import { abandon, failureOf, LaunchError } from "./launch.ts";
 import { collectOrphans } from "./orphans.ts";
 import { performStep, type Start } from "./perform.ts";
 import { planStart } from "./plan.ts";
@@ -15,7 +16,7 @@ import type { ExitRecord } from "./record.ts";
 import { readExit } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
 import { forwardSignals } from "./signals.ts";
-import { writeRecord } from "./store.ts";
+import { containerPaths, releaseName, removeRunDirectory, writeRecord } from "./store.ts";
 
 export interface RunOptions {
   readonly observer?: Observer | undefined;
@@ -67,6 +68,20 @@ async function cleanUp(start: Start, keep: boolean, say: (line: string) => void)
       say(`warning: ${messageOf(error)}; run mdocker gc`);
     }
   }
+}
+
+/**
+ * After a container that wrote nothing the monitor has removed its cgroup and files already, and its lease has died
+ * with it: only the streams, the name and the runtime directory are left. True when that was so.
+ */
+function finishQuickly({ prepared, launched, record }: Start): boolean {
+  const { instance, id } = prepared;
+  if (launched === undefined || record === undefined) return false;
+  if (existsSync(containerPaths(instance, id).directory)) return false;
+  abandon(launched);
+  releaseName(instance, record.name, id);
+  removeRunDirectory(instance, id);
+  return true;
 }
 
 function keepRecord(start: Start, exit: ExitRecord | undefined): void {
@@ -141,8 +156,10 @@ export async function runContainer(
     if (request.keep) keepRecord(start, exit);
     return exitCodeOf(status);
   } catch (error) {
-    throw await explainFailure(error, prepared);
+    const first =
+      ended || start.launched === undefined ? undefined : failureOf(start.launched, prepared.program);
+    throw await explainFailure(first ?? error, prepared);
   } finally {
-    await cleanUp(start, ended && request.keep, say);
+    if (!ended || request.keep || !finishQuickly(start)) await cleanUp(start, ended && request.keep, say);
   }
 }

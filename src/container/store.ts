@@ -21,6 +21,15 @@ import type { ContainerRecord } from "./record.ts";
 
 const idPattern = /^[0-9a-f]{64}$/;
 
+/** The files of a container's directory, the record last: while it is there the container can be found. */
+export const containerFiles: readonly string[] = [
+  "hosts",
+  "hostname",
+  "resolv.conf",
+  "config.json",
+  "record.json",
+];
+
 /** Where the parts of one container lie. `id` has been checked: it becomes a path. */
 export interface ContainerPaths {
   readonly directory: string;
@@ -154,11 +163,16 @@ function removeDirectory(directory: string, files: readonly string[]): void {
   if (!gone && existsSync(directory)) rmSync(directory, { recursive: true, force: true });
 }
 
+/** Removes the runtime directory: what is true only while the container runs. */
+export function removeRunDirectory(instance: Instance, id: string): void {
+  removeDirectory(containerPaths(instance, id).run, ["exit", "record.json"]);
+}
+
 /** Removes the runtime directory and, last, the container's own: what is interrupted can be found again. */
 export function removeContainerFiles(instance: Instance, id: string): void {
   const paths = containerPaths(instance, id);
-  removeDirectory(paths.run, ["exit", "record.json"]);
-  removeDirectory(paths.directory, ["hosts", "hostname", "resolv.conf", "config.json", "record.json"]);
+  removeRunDirectory(instance, id);
+  removeDirectory(paths.directory, containerFiles);
 }
 
 /** Replaces the record that stays, and lets it count again. */

@@ -77,6 +77,15 @@ export class Stream {
     }
   }
 
+  get closed(): boolean {
+    return !this.#open;
+  }
+
+  /** Tells the monitor that we have done our part: it takes away what the container leaves when it ends. */
+  release(): void {
+    this.go();
+  }
+
   /** Closes our end; may be called twice. */
   close(): void {
     if (!this.#open) return;

@@ -2,7 +2,7 @@ import type { Argument, Data } from "./data.ts";
 import type { SyscallName } from "./syscalls.ts";
 
 /** The parts of a program, in the order of init.c: who runs them is its comment's matter. */
-export const parts = ["launch", "child", "command", "after"] as const;
+export const parts = ["launch", "child", "command", "after", "alone"] as const;
 export type PartName = (typeof parts)[number];
 
 /** A step by its place: as an argument, the result of that step. */
@@ -39,8 +39,6 @@ export interface ProgramSettings {
   readonly init: boolean;
   /** The container ends when the parent's end of the control stream closes. */
   readonly hangupKills: boolean;
-  /** Part `after` runs always, not only when the parent is gone. */
-  readonly alwaysAfter: boolean;
   readonly controlFd: number;
   readonly syncFd: number;
   readonly record?:
@@ -56,7 +54,7 @@ export interface Program {
 
 /** Collects the steps of a program part by part. */
 export class ProgramBuilder {
-  readonly #parts: Record<PartName, Step[]> = { launch: [], child: [], command: [], after: [] };
+  readonly #parts: Record<PartName, Step[]> = { launch: [], child: [], command: [], after: [], alone: [] };
   /** Directories that the steps so far have made: a program says each thing once. */
   readonly made: Set<string> = new Set();
 

@@ -13,7 +13,6 @@ import { type Program, ProgramBuilder, type ProgramSettings } from "../../src/pr
 const settings: ProgramSettings = {
   init: true,
   hangupKills: true,
-  alwaysAfter: false,
   controlFd: 4,
   syncFd: 5,
   record: { directoryFd: 6, name: "exit", watch: ["/a", "/b"] },
@@ -74,7 +73,7 @@ describe("encoding", () => {
     expect(string(view.getBigUint64(layout.watch, true))).toBe("/a");
     expect(string(view.getBigUint64(layout.watch + 8, true))).toBe("/b");
     expect(view.getBigUint64(layout.watch + 16, true)).toBe(0n);
-    const parts = [0, 1, 2, 3].map((i) => [
+    const parts = [0, 1, 2, 3, 4].map((i) => [
       view.getUint32(80 + i * 8, true),
       view.getUint32(84 + i * 8, true),
     ]);
@@ -82,6 +81,7 @@ describe("encoding", () => {
       [0, 1],
       [1, 2],
       [3, 1],
+      [4, 0],
       [4, 0],
     ]);
   });

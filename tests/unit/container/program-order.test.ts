@@ -21,7 +21,7 @@ function program(
     cgroupBirth: false,
     cgroupMounts: [],
     watch: [],
-    leftovers: [],
+    cgroupDirectories: ["/cg/memory"],
     orphanNote: "/run/orphans/x",
     deviceLinks: [],
     optionalSysctls: new Set(),
