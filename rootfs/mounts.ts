@@ -43,10 +43,9 @@ function makeFile(builder: ProgramBuilder, path: string): void {
     tolerate: ["EISDIR", "EROFS", "ELOOP"],
     skip: 1,
   };
-  const fd = builder.add(
-    "child",
-    open(path, openFlags.O_WRONLY | openFlags.O_CREAT | openFlags.O_NOCTTY, common, 0o644),
-  );
+  // Not for writing, which would copy the image's file into the container's layer; and a FIFO must not hold us up.
+  const flags = openFlags.O_RDONLY | openFlags.O_CREAT | openFlags.O_NOCTTY | openFlags.O_NONBLOCK;
+  const fd = builder.add("child", open(path, flags, common, 0o644));
   builder.add("child", close(fd, "only its name is needed"));
 }
 

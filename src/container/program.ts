@@ -315,7 +315,10 @@ function addAfter(builder: ProgramBuilder, facts: ProgramFacts): void {
   if (facts.files !== undefined) {
     const { work, upper, merged, directory, names } = facts.files;
     const reason = "nothing is left behind";
-    for (const path of [`${work}/incompat/volatile`, `${work}/incompat`, `${work}/work`, work, merged]) {
+    // What the kernel leaves of a volatile overlay (fs/overlayfs/super.c).
+    const volatile = `${work}/work/incompat/volatile`;
+    builder.add("after", remove(`${volatile}/dirty`, false, reason));
+    for (const path of [volatile, `${work}/work/incompat`, `${work}/work`, work, merged]) {
       builder.add("after", remove(path, true, reason));
     }
     const rest = [

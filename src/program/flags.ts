@@ -27,6 +27,7 @@ type OpenFlag =
   | "O_EXCL"
   | "O_NOCTTY"
   | "O_TRUNC"
+  | "O_NONBLOCK"
   | "O_DIRECTORY"
   | "O_NOFOLLOW"
   | "O_CLOEXEC"
@@ -43,6 +44,7 @@ export const openFlags: Readonly<Record<OpenFlag, number>> = {
   O_EXCL: 0o200,
   O_NOCTTY: 0o400,
   O_TRUNC: 0o1000,
+  O_NONBLOCK: 0o4000,
   O_DIRECTORY: arm ? 0o40000 : 0o200000,
   O_NOFOLLOW: arm ? 0o100000 : 0o400000,
   O_CLOEXEC: 0o2000000,
