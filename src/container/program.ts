@@ -310,8 +310,10 @@ function remove(path: string, directory: boolean, reason: string): Step {
  * record with it. Last, for the case that mdocker itself is gone, a note for the next command.
  */
 function addAfter(builder: ProgramBuilder, facts: ProgramFacts): void {
-  for (const path of facts.cgroupDirectories)
+  for (const path of facts.cgroupDirectories) {
     builder.add("after", remove(path, true, "no process is in it any more"));
+    builder.add("after", remove(dirname(path), true, "unless other containers are in it"));
+  }
   if (facts.files !== undefined) {
     const { work, upper, merged, directory, names } = facts.files;
     const reason = "nothing is left behind";
