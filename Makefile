@@ -64,4 +64,4 @@ lint: ## Check style, import borders and dead code
 	@npx biome ci . && npx knip
 
 clean: ## Remove what build made
-	rm -rf dist
+	rm -rf dist bin/mdocker

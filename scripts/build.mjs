@@ -47,6 +47,20 @@ function buildInit(arch) {
   execFileSync(compiler, [...initFlags, "-o", target, join(home, "init/init.c")], { stdio: "inherit" });
 }
 
+/** bin/mdocker for this machine, moved into place whole: it may be running. */
+function buildStart() {
+  const target = join(dist, "start");
+  const flags = nodeFlags().map((flag) => `"${flag}"`);
+  execFileSync(
+    "cc",
+    [...initFlags, `-DNODE_FLAGS=${flags.join(",")}`, "-o", target, join(home, "init/start.c")],
+    {
+      stdio: "inherit",
+    },
+  );
+  renameSync(target, join(home, "bin/mdocker"));
+}
+
 /** koffi's addon for each machine whose package npm has installed; loading it directly saves most of koffi's start. */
 function copyAddons() {
   const require = createRequire(import.meta.url);
@@ -131,6 +145,7 @@ async function bundle(entry, name) {
 }
 
 for (const arch of ["x64", "arm64"]) buildInit(arch);
+buildStart();
 copyAddons();
 await bundle("src/main.ts", "mdocker.bundle.cjs");
 await Promise.all(libraries.map(bundleLibrary));
@@ -138,9 +153,9 @@ copyFileSync(join(home, "src/start.cjs"), join(dist, "mdocker.cjs"));
 copyFileSync(join(home, "src/security/seccomp/default.json"), join(dist, "default-seccomp.json"));
 writeFileSync(join(dist, "version"), JSON.parse(readFileSync(join(home, "package.json"), "utf8")).version);
 
-/** The flags that bin/mdocker starts Node with: V8 takes a cache only from a run with the same ones. */
+/** The flags that bin/mdocker.sh starts Node with, and bin/mdocker too: V8 takes a cache only from a run with the same ones. */
 function nodeFlags() {
-  const launcher = readFileSync(join(home, "bin/mdocker"), "utf8");
+  const launcher = readFileSync(join(home, "bin/mdocker.sh"), "utf8");
   return /^exec node (.*?) ?"/m.exec(launcher)[1].split(" ").filter(Boolean);
 }
 
