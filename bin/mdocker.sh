@@ -7,5 +7,5 @@ while [ -L "$self" ]; do
 done
 case $self in */*) home=${self%/*}/.. ;; *) home=.. ;; esac
 unset NODE_EXTRA_CA_CERTS NODE_OPTIONS
-# Room for what a start allocates, so that the garbage collector stays out of it, and no threads for what it never needs.
-exec node --min-semi-space-size=8 --v8-pool-size=0 "$home/dist/mdocker.cjs" "$@"
+# No threads for what a start never needs.
+exec node --v8-pool-size=0 "$home/dist/mdocker.cjs" "$@"
