@@ -6,10 +6,11 @@ import { layout } from "../program/layout.ts";
 import { failedStep, type Message } from "../program/message.ts";
 import type { Program } from "../program/step.ts";
 import { sealedMemfd } from "../sys/memfd.ts";
-import { identify, type ProcessIdentity } from "../sys/process.ts";
-import { socketPair } from "../sys/socket.ts";
+import { identify, isAlive, type ProcessIdentity } from "../sys/process.ts";
+import { receiveWithFd, socketPair } from "../sys/socket.ts";
 import { reap, spawnProcess } from "../sys/spawn.ts";
 import { inherited } from "./program.ts";
+import { sendSignal } from "./signals.ts";
 import { Stream } from "./streams.ts";
 
 /** A container whose first process exists and waits for our word. */
@@ -61,6 +62,7 @@ function openInit(): number {
  */
 export function launch(program: Program, files: LaunchFiles): Launched {
   const opened: number[] = [];
+  const streams: Stream[] = [];
   const keep = (fd: number): number => {
     opened.push(fd);
     return fd;
@@ -71,9 +73,11 @@ export function launch(program: Program, files: LaunchFiles): Launched {
     const [controlOurs, controlTheirs] = socketPair();
     keep(controlTheirs);
     const control = new Stream(controlOurs);
+    streams.push(control);
     const [syncOurs, syncTheirs] = socketPair();
     keep(syncTheirs);
     const sync = new Stream(syncOurs);
+    streams.push(sync);
     const fds = new Map<number, number>([
       [0, files.stdio[0]],
       [1, files.stdio[1]],
@@ -90,34 +94,59 @@ export function launch(program: Program, files: LaunchFiles): Launched {
     for (const fd of opened.splice(0)) closeSync(fd);
     const message = control.receive();
     if (message?.kind !== "cloned") {
-      control.close();
-      sync.close();
       reap(pid, false);
       if (message?.kind === "failed") throw new LaunchError(program, message);
       throw new SetupError("the launcher ended before it had cloned the container");
     }
     const child = identify(message.pid) ?? { pid: message.pid, startTime: "0" };
     return { monitor, child, control, sync };
+  } catch (error) {
+    for (const stream of streams) stream.close();
+    throw error;
   } finally {
     for (const fd of opened) closeSync(fd);
   }
 }
 
-/**
- * Gives up a launched container whose set-up failed on our side, and returns what failed on its own side, if that came
- * first: our failure is then only its echo.
- */
-export function failureOf(launched: Launched, program: Program): LaunchError | undefined {
-  if (launched.sync.closed) return undefined;
-  // The monitor ends the child when this stream closes: the other one will not stay silent for ever.
-  launched.control.close();
-  const message = launched.sync.receive();
-  return message?.kind === "failed" ? new LaunchError(program, message) : undefined;
+/** Kills the container unless it has ended; its monitor ends after it. */
+function kill({ child, control }: Launched): void {
+  if (!control.exited && isAlive(child)) sendSignal(child.pid, "SIGKILL");
 }
 
-/** Gives up a launched container that has not been told to go: it ends, and its monitor after it. Waits for both. */
+/** The failure that the child has reported, if any; `terminal` when its terminal may have come before. */
+function lastWord(sync: Stream, terminal: boolean): Message | undefined {
+  let begun: Uint8Array | undefined;
+  if (terminal) {
+    const { bytes, fd } = receiveWithFd(sync.fd, 1);
+    if (fd === undefined) begun = bytes;
+    else closeSync(fd);
+  }
+  return sync.receive(begun);
+}
+
+/**
+ * Ends a launched container whose set-up failed on our side, and returns what failed on its own side, if that came
+ * first: our failure is then only its echo.
+ */
+export function failureOf(launched: Launched, program: Program, terminal: boolean): LaunchError | undefined {
+  const { sync } = launched;
+  if (sync.closed) return undefined;
+  kill(launched);
+  try {
+    const message = lastWord(sync, terminal);
+    return message?.kind === "failed" ? new LaunchError(program, message) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Gives up a launched container: it ends, should it not have ended, and its monitor after it. Waits for both. The
+ * control stream stays open meanwhile: a monitor that loses it takes itself for the only one left.
+ */
 export function abandon(launched: Launched): void {
   launched.sync.close();
-  launched.control.close();
+  kill(launched);
   reap(launched.monitor.pid, false);
+  launched.control.close();
 }

@@ -84,6 +84,13 @@ function finishQuickly({ prepared, launched, record }: Start): boolean {
   return true;
 }
 
+/** What failed inside the container, if that came before our own failure. */
+function firstFailure({ launched, prepared, terminal }: Start): LaunchError | undefined {
+  if (launched === undefined) return undefined;
+  const awaited = prepared.spec.process.terminal === true && terminal === undefined;
+  return failureOf(launched, prepared.program, awaited);
+}
+
 function keepRecord(start: Start, exit: ExitRecord | undefined): void {
   const { record, prepared } = start;
   if (record !== undefined) writeRecord(prepared.instance, { ...record, state: "exited", exit });
@@ -156,8 +163,7 @@ export async function runContainer(
     if (request.keep) keepRecord(start, exit);
     return exitCodeOf(status);
   } catch (error) {
-    const first =
-      ended || start.launched === undefined ? undefined : failureOf(start.launched, prepared.program);
+    const first = ended ? undefined : firstFailure(start);
     throw await explainFailure(first ?? error, prepared);
   } finally {
     if (!ended || request.keep || !finishQuickly(start)) await cleanUp(start, ended && request.keep, say);

@@ -21,9 +21,15 @@ import { decodeMessage, type Message } from "../program/message.ts";
 export class Stream {
   readonly fd: number;
   #open = true;
+  #exited = false;
 
   constructor(fd: number) {
     this.fd = fd;
+  }
+
+  /** True once the monitor has said how the container ended. */
+  get exited(): boolean {
+    return this.#exited;
   }
 
   /** The next message, waiting for it; undefined at end of file. `begun` holds bytes of it that were read already. */
@@ -65,7 +71,9 @@ export class Stream {
       if (got === 0) return undefined;
       have += got;
     }
-    return decodeMessage(buffer);
+    const message = decodeMessage(buffer);
+    this.#exited ||= message.kind === "exited";
+    return message;
   }
 
   /** Tells the waiting child to go on. One that has failed already is not there to hear it: its message tells. */
