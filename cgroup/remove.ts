@@ -51,6 +51,11 @@ export function removeCgroup(host: CgroupHost, path: string): void {
     }
     pause(ms);
   }
+  removeParents(host, path);
+}
+
+/** Removes the cgroups above `path`, the instance's own, unless something else is in them. */
+export function removeParents(host: CgroupHost, path: string): void {
   for (const parent of parentsOf(path).reverse()) {
     // All containers are in this hierarchy: while it has others, those above are needed.
     const home = homeDirectory(host, parent);

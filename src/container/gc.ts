@@ -1,19 +1,30 @@
-import { readdirSync, rmSync, unlinkSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { listCgroups } from "../../cgroup/list.ts";
-import { removeCgroup } from "../../cgroup/remove.ts";
-import { readMarkers } from "../../net/state.ts";
+import { removeCgroup, removeParents } from "../../cgroup/remove.ts";
+import { networksFolder, readMarkers } from "../../net/state.ts";
 import { removeNetwork } from "../../net/tear-down.ts";
 import { collectImageGarbage } from "../../rootfs/image-garbage.ts";
+import { writerOf } from "../core/atomic.ts";
 import { hasErrno, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
 import { startTimeOf } from "../sys/process.ts";
 import { collectOrphans, isAbandoned } from "./orphans.ts";
 import type { ContainerRecord } from "./record.ts";
+import { isLive } from "./refresh.ts";
 import { removeTraces } from "./remove.ts";
-import { listIds, nameHolder, readRecord, removeContainerFiles } from "./store.ts";
+import {
+  listIds,
+  listNames,
+  listRemains,
+  nameHolder,
+  readRecord,
+  releaseName,
+  removeContainerFiles,
+  removeRunDirectory,
+} from "./store.ts";
 
 export interface GarbageOptions {
   /** Also take down networks that no container uses; they come back when one needs them. */
@@ -25,7 +36,7 @@ function entries(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    if (hasErrno(error, "ENOENT")) return [];
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return [];
     throw error;
   }
 }
@@ -46,7 +57,7 @@ class Report {
 
 async function collectContainers(instance: Instance, report: Report): Promise<ContainerRecord[]> {
   const kept: ContainerRecord[] = [];
-  for (const id of listIds(instance)) {
+  for (const id of [...listIds(instance), ...listRemains(instance)]) {
     let record: ContainerRecord | undefined;
     try {
       record = readRecord(instance, id);
@@ -56,8 +67,11 @@ async function collectContainers(instance: Instance, report: Report): Promise<Co
       );
       continue;
     }
-    // Without a record it is being removed at this moment: it appeared with one.
-    if (record === undefined) continue;
+    // It appeared with a record: without one its removal was interrupted, or is going on at this moment.
+    if (record === undefined) {
+      removeRunDirectory(instance, id);
+      continue;
+    }
     const found = record;
     if (isAbandoned(found))
       await report.attempt(`container ${found.name} (${id.slice(0, 12)})`, () =>
@@ -74,15 +88,43 @@ async function collectFiles(instance: Instance, known: ReadonlySet<string>, repo
     const maker = /^\.(\d+)-\d+$/.exec(entry)?.[1];
     if (maker === undefined || startTimeOf(Number(maker)) !== undefined) continue;
     await report.attempt(`unfinished ${join(containers, entry)}`, () =>
-      rmSync(join(containers, entry), { recursive: true }),
+      rmSync(join(containers, entry), { recursive: true, force: true }),
     );
   }
-  const names = join(instance.root, "names");
-  for (const name of entries(names)) {
+  for (const name of listNames(instance)) {
     const id = nameHolder(instance, name);
-    if (id !== undefined && (known.has(id) || readRecord(instance, id) !== undefined)) continue;
-    await report.attempt(`name ${name} of no container`, () => unlinkSync(join(names, name)));
+    if (id === undefined || known.has(id) || readRecord(instance, id) !== undefined) continue;
+    await report.attempt(`name ${name} of no container`, () => releaseName(instance, name, id));
   }
+}
+
+/** What processes that were killed while they wrote a file about networks have left beside it. */
+async function collectTemporaries(instance: Instance, report: Report): Promise<void> {
+  const networks = networksFolder(instance);
+  for (const folder of [networks, ...entries(networks).map((name) => join(networks, name))]) {
+    for (const entry of entries(folder)) {
+      const writer = writerOf(entry);
+      if (writer === undefined || startTimeOf(writer) !== undefined) continue;
+      const path = join(folder, entry);
+      await report.attempt(`unfinished ${path}`, () => rmSync(path, { force: true }));
+    }
+  }
+}
+
+async function collectCgroups(
+  instance: Instance,
+  kept: readonly ContainerRecord[],
+  report: Report,
+): Promise<void> {
+  const host = detectCgroups();
+  const ended = new Set(kept.filter((record) => !isLive(record)).map(({ id }) => id));
+  for (const path of listCgroups(host, instance.prefix)) {
+    const id = path.slice(path.lastIndexOf("/") + 1);
+    if (!/^[0-9a-f]{64}$/.test(id)) continue;
+    if (!ended.has(id) && readRecord(instance, id) !== undefined) continue;
+    await report.attempt(`cgroup ${path}`, () => removeCgroup(host, path));
+  }
+  removeParents(host, `${instance.prefix}/any`);
 }
 
 /**
@@ -94,15 +136,10 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   const report = new Report();
   const kept = await collectContainers(instance, report);
   const known = new Set(kept.map(({ id }) => id));
-  const isKnown = (id: string): boolean => known.has(id) || readRecord(instance, id) !== undefined;
   await collectFiles(instance, known, report);
+  await collectTemporaries(instance, report);
   await collectOrphans(instance);
-  const cgroups = detectCgroups();
-  for (const path of listCgroups(cgroups, instance.prefix)) {
-    const id = path.slice(path.lastIndexOf("/") + 1);
-    if (!/^[0-9a-f]{64}$/.test(id) || isKnown(id)) continue;
-    await report.attempt(`cgroup ${path}`, () => removeCgroup(cgroups, path));
-  }
+  await collectCgroups(instance, kept, report);
   if (options.networks) {
     for (const { network } of readMarkers(instance)) {
       const what = `network ${network.name} from the kernel`;

@@ -2,19 +2,25 @@ import { readdirSync, rmSync } from "node:fs";
 import { hasErrno } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
+import { bootId, isAlive } from "../sys/process.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
-import { readRecord } from "./store.ts";
+import { readRecord, releaseNames, removeRunDirectory } from "./store.ts";
 
 /** The note that a monitor leaves when it had to end a container alone: a directory named like the container. */
 export function orphanNote(instance: Instance, id: string): string {
   return join(instance.state, "orphans", id);
 }
 
+/** True while the process lives that makes or runs the container: it takes away itself what is to go. */
+function hasOwner({ bootId: boot, owner }: ContainerRecord): boolean {
+  return owner !== undefined && boot === bootId() && isAlive(owner);
+}
+
 /** True for a container that only its run keeps alive and whose run is over. */
 export function isAbandoned(record: ContainerRecord): boolean {
-  if (isLive(record)) return false;
-  return record.state === "creating" || (record.foreground && !(record.keep && record.state === "exited"));
+  if (isLive(record) || hasOwner(record)) return false;
+  return record.state === "creating" || (record.foreground && !record.keep);
 }
 
 /**
@@ -32,7 +38,11 @@ export async function collectOrphans(instance: Instance): Promise<void> {
   for (const id of notes) {
     if (!/^[0-9a-f]{64}$/.test(id)) continue;
     const record = readRecord(instance, id);
-    if (record !== undefined && isAbandoned(record)) {
+    if (record === undefined) {
+      // The monitor could remove all that it knows of; it does not know the name.
+      releaseNames(instance, id);
+      removeRunDirectory(instance, id);
+    } else if (isAbandoned(record)) {
       const { removeTraces } = await import("./remove.ts");
       await removeTraces(instance, record);
     }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { ExitCode, MdockerError, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
@@ -15,7 +15,8 @@ import type { Prepared } from "./prepared.ts";
 import type { ExitRecord } from "./record.ts";
 import { readExit } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
-import { forwardSignals } from "./signals.ts";
+import { catchSignals, type Signals, signalCode } from "./signals.ts";
+import type { StartStep } from "./step.ts";
 import { containerPaths, releaseName, removeRunDirectory, writeRecord } from "./store.ts";
 
 export interface RunOptions {
@@ -41,21 +42,35 @@ async function explainFailure(error: unknown, prepared: Prepared): Promise<unkno
 }
 
 /** Shows output, passes signals and resizes on, until the monitor says how the container ended. Returns its wait status. */
-async function attend(start: Start): Promise<number | undefined> {
+async function attend(start: Start, signals: Signals): Promise<number | undefined> {
   const { launched, terminal } = start;
   if (launched === undefined) throw new Error("nothing was launched");
   const relay =
     terminal === undefined
       ? undefined
       : (await import("./relay.ts")).relayTerminal(terminal, process.stdin, process.stdout);
-  const stopForwarding = forwardSignals(launched.child.pid);
+  // From here on the relay closes it.
+  start.terminal = undefined;
+  signals.forwardTo(launched.child.pid);
   try {
     const message = await launched.control.receiveLater();
     return message?.kind === "exited" ? message.status : undefined;
   } finally {
     await relay?.finish();
-    stopForwarding();
+    signals.forwardTo(undefined);
   }
+}
+
+/**
+ * Ends a start that the user wants no more. Signals reach us only between turns of the event loop: the last moment to
+ * have one of them is right before the command runs.
+ * @throws MdockerError with the exit code of the signal.
+ */
+async function refuseInterrupted(signals: Signals, step: StartStep): Promise<void> {
+  if (step.kind === "go") await new Promise((resolve) => setImmediate(resolve));
+  const [name] = signals.caught;
+  if (name !== undefined)
+    throw new MdockerError(`interrupted by ${name}: nothing was started`, signalCode(name));
 }
 
 /** Takes everything back; what fails is said, and does not hide how the container itself ended. */
@@ -148,13 +163,16 @@ export async function runContainer(
     terminal: undefined,
   };
   let ended = false;
+  // Until everything has been taken back: a signal must not end us in the middle of it.
+  const signals = catchSignals();
   try {
     let index = 0;
     for (const step of planStart(prepared)) {
+      await refuseInterrupted(signals, step);
       await performStep(start, step);
       afterStep?.(index++);
     }
-    const status = await attend(start);
+    const status = await attend(start, signals);
     ended = true;
     if (status === undefined)
       throw new MdockerError("the monitor of the container is gone; the container was ended", ExitCode.setup);
@@ -166,6 +184,8 @@ export async function runContainer(
     const first = ended ? undefined : firstFailure(start);
     throw await explainFailure(first ?? error, prepared);
   } finally {
+    if (start.terminal !== undefined) closeSync(start.terminal);
     if (!ended || request.keep || !finishQuickly(start)) await cleanUp(start, ended && request.keep, say);
+    signals.release();
   }
 }

@@ -1,7 +1,21 @@
 import { hasErrno } from "../core/errors.ts";
 
 /** Signals that the container gets when we get them; SIGWINCH and SIGCONT belong to the terminal relay. */
-const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM"] as const;
+const forwarded = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGALRM: 14,
+  SIGTERM: 15,
+} as const;
+type Forwarded = keyof typeof forwarded;
+
+/** The exit code of a run that this signal has ended, as a shell shows it. */
+export function signalCode(name: Forwarded): number {
+  return 128 + forwarded[name];
+}
 
 /** So many requests to end, and the container is killed: whoever repeats himself means it. */
 const patience = 3;
@@ -17,24 +31,47 @@ export function sendSignal(pid: number, signal: number | NodeJS.Signals): void {
   }
 }
 
-/**
- * Forwards our signals to the container's pid 1, which passes them to the command. Returns what stops it. A third
- * SIGINT or SIGTERM, or ten seconds after SIGHUP, becomes SIGKILL.
- */
-export function forwardSignals(init: number): () => void {
+/** Our signals, for as long as there is something to take back. */
+export interface Signals {
+  /** Those that came while there was nobody to forward them to. */
+  readonly caught: readonly Forwarded[];
+  /**
+   * Forwards them to the container's pid 1, which passes them to the command. A third SIGINT or SIGTERM, or ten seconds
+   * after SIGHUP, becomes SIGKILL. With undefined they are only caught again.
+   */
+  readonly forwardTo: (init: number | undefined) => void;
+  /** They have their default action again. */
+  readonly release: () => void;
+}
+
+/** Catches the signals that would end this process, so that it can take everything back first. */
+export function catchSignals(): Signals {
+  const caught: Forwarded[] = [];
+  let target: number | undefined;
   let requests = 0;
   let grace: NodeJS.Timeout | undefined;
-  const handlers = forwarded.map((name) => {
+  const forward = (name: Forwarded, init: number): void => {
+    if (name === "SIGINT" || name === "SIGTERM") requests += 1;
+    sendSignal(init, requests >= patience ? "SIGKILL" : name);
+    if (name === "SIGHUP") grace ??= setTimeout(() => sendSignal(init, "SIGKILL"), hangupGraceMs);
+  };
+  const handlers = (Object.keys(forwarded) as Forwarded[]).map((name) => {
     const handler = (): void => {
-      if (name === "SIGINT" || name === "SIGTERM") requests += 1;
-      sendSignal(init, requests >= patience ? "SIGKILL" : name);
-      if (name === "SIGHUP") grace ??= setTimeout(() => sendSignal(init, "SIGKILL"), hangupGraceMs);
+      if (target === undefined) caught.push(name);
+      else forward(name, target);
     };
     process.on(name, handler);
     return { name, handler };
   });
-  return () => {
-    clearTimeout(grace);
-    for (const { name, handler } of handlers) process.off(name, handler);
+  return {
+    caught,
+    forwardTo: (init) => {
+      target = init;
+      clearTimeout(grace);
+      if (init !== undefined) for (const name of caught.splice(0)) forward(name, init);
+    },
+    release: () => {
+      for (const { name, handler } of handlers) process.off(name, handler);
+    },
   };
 }

@@ -99,14 +99,19 @@ export function reserveContainer(
   }
   const paths = containerPaths(instance, draft.id);
   const containers = join(instance.root, "containers");
-  makeDirectory(paths.run);
   for (let attempt = 0; attempt < 100; attempt++) {
     const record = { ...draft, name: name ?? newName(attempt) };
     if (attempt === 0) {
       const staging = join(containers, `.${process.pid}-${++serial}`);
       makeDirectory(staging);
-      writeFileSync(join(staging, "record.json"), JSON.stringify(record), { mode: 0o600 });
-      renameSync(staging, paths.directory);
+      try {
+        writeFileSync(join(staging, "record.json"), JSON.stringify(record), { mode: 0o600 });
+        renameSync(staging, paths.directory);
+      } catch (error) {
+        rmSync(staging, { recursive: true, force: true });
+        throw error;
+      }
+      makeDirectory(paths.run);
     } else {
       writeRecord(instance, record);
     }
@@ -222,10 +227,35 @@ export function readSpec(instance: Instance, id: string): OciSpec {
   }
 }
 
+function idsIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((entry) => idPattern.test(entry));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
 /** The ids of all containers that have a directory, complete or not. */
 export function listIds(instance: Instance): string[] {
+  return idsIn(join(instance.root, "containers"));
+}
+
+/** The ids of containers of which only the runtime directory is left. */
+export function listRemains(instance: Instance): string[] {
+  const known = new Set(listIds(instance));
+  return idsIn(join(instance.state, "containers")).filter((id) => !known.has(id));
+}
+
+/** Frees every name of a container of which nothing else is known. */
+export function releaseNames(instance: Instance, id: string): void {
+  for (const name of listNames(instance)) releaseName(instance, name, id);
+}
+
+/** The names that are taken. */
+export function listNames(instance: Instance): string[] {
   try {
-    return readdirSync(join(instance.root, "containers")).filter((entry) => idPattern.test(entry));
+    return readdirSync(join(instance.root, "names"));
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return [];
     throw error;

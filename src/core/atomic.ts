@@ -11,15 +11,23 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 
   const temporary = `${path}.${process.pid}.${++serial}.tmp`;
   const fd = openSync(temporary, "wx", mode);
   try {
-    const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    try {
+      const bytes = typeof data === "string" ? Buffer.from(data) : data;
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
   } catch (error) {
-    closeSync(fd);
     unlinkSync(temporary);
     throw error;
   }
-  closeSync(fd);
-  renameSync(temporary, path);
+}
+
+/** The process that writes, or wrote, a temporary file of {@link writeFileAtomic}; undefined for any other name. */
+export function writerOf(name: string): number | undefined {
+  const pid = /\.(\d+)\.\d+\.tmp$/.exec(name)?.[1];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /** The text of `path`, or undefined when there is no such file. */

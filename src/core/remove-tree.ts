@@ -86,7 +86,9 @@ export function removeTree(path: string, mayHoldMounts: boolean = true): void {
     if (hasErrno(error, "ENOENT")) return;
     if (!hasErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY")) throw error;
   }
-  if (!lstatSync(path).isDirectory()) {
+  const about = lstatSync(path, { throwIfNoEntry: false });
+  if (about === undefined) return;
+  if (!about.isDirectory()) {
     unlinkSync(path);
     return;
   }

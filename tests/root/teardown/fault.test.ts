@@ -25,14 +25,15 @@ describe("a failure after any step of the plan is reported as it is, and leaves 
     ["bridge network and limits", { ...limited, network: bridge }],
     ["no network", limited],
     ["kept, in case it comes to run", { ...limited, keep: true }],
-    ["with volumes and without init", { ...limited, init: false, readOnlyRoot: true }],
+    ["read-only and without init", { ...limited, init: false, readOnlyRoot: true }],
+    ["a terminal", { ...limited, terminal: true, interactive: true }],
   ])("%s", async (_, changes) => {
     await withEngine(async ({ instance, request, run, said, fresh, expectClean }) => {
       const wanted = request(changes);
       const kinds = planStart(await prepare(instance, wanted)).map(({ kind }) => kind);
       expect(kinds.at(-1)).toBe("go");
       // What is loaded and opened once for the life of this process.
-      expect(await run({ ...wanted, keep: false, args: ["/bin/true"] })).toBe(0);
+      expect(await run({ ...wanted, terminal: false, keep: false, args: ["/bin/true"] })).toBe(0);
       await expectClean(openDescriptors());
       const descriptors = openDescriptors();
       for (const [index, kind] of kinds.entries()) {
