@@ -91,8 +91,9 @@ export function makeV1(host: V1Host, controller: string, path: string): CgroupAc
       : `for its ${controller} limits and counts`;
   const actions = [makeAction(mountPoint, path, reason)];
   if (host.controllers.get("cpuset") !== mountPoint) return actions;
+  let parent = mountPoint;
   for (const below of [...parentsOf(path), path]) {
-    const [parent, directory] = [join(mountPoint, below, ".."), join(mountPoint, below)];
+    const directory = join(mountPoint, below);
     for (const file of ["cpuset.cpus", "cpuset.mems"]) {
       actions.push({
         kind: "cgroup",
@@ -105,6 +106,7 @@ export function makeV1(host: V1Host, controller: string, path: string): CgroupAc
         reason: "nothing can run in an empty cpuset",
       });
     }
+    parent = directory;
   }
   return actions;
 }
@@ -126,7 +128,7 @@ function planV1(host: V1Host, path: string, resources: OciResources): CgroupActi
 export function enableV2(host: V2Host, path: string, controllers: readonly string[]): CgroupAction[] {
   if (controllers.length === 0) return [];
   return ["", ...parentsOf(path)].map((above) => {
-    const directory = join(host.root, above);
+    const directory = above === "" ? host.root : join(host.root, above);
     return {
       kind: "cgroup",
       by: "parent",
