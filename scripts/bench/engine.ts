@@ -35,7 +35,7 @@ function request(rootfs: string): RunRequest {
 }
 
 /** A whole life of a container inside this process: its milliseconds. */
-async function liveOnce({ instance, peers }: BenchContext): Promise<number> {
+export async function liveOnce({ instance, peers }: BenchContext): Promise<number> {
   const begin = performance.now();
   const code = await runContainer(instance, request(peers.rootfs), { say: (line) => console.log(line) });
   const ms = performance.now() - begin;
