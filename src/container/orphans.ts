@@ -3,9 +3,10 @@ import { hasErrno } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { bootId, isAlive } from "../sys/process.ts";
+import { namePattern } from "./names.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
-import { readRecord, releaseNames, removeRunDirectory } from "./store.ts";
+import { nameHolder, readRecord, releaseName, releaseNames, removeRunDirectory } from "./store.ts";
 
 /** The note that a monitor leaves when it had to end a container alone: a directory named like the container. */
 export function orphanNote(instance: Instance, id: string): string {
@@ -48,5 +49,18 @@ export async function collectOrphans(instance: Instance): Promise<void> {
     }
     if (record === undefined || !isLive(record))
       rmSync(orphanNote(instance, id), { recursive: true, force: true });
+  }
+}
+
+/** Removes the container that has `name`, if its run is over: one that was killed need not be removed by hand. */
+export async function freeAbandonedName(instance: Instance, name: string): Promise<void> {
+  const id = namePattern.test(name) ? nameHolder(instance, name) : undefined;
+  if (id === undefined) return;
+  const record = readRecord(instance, id);
+  if (record === undefined) {
+    releaseName(instance, name, id);
+  } else if (isAbandoned(record)) {
+    const { removeTraces } = await import("./remove.ts");
+    await removeTraces(instance, record);
   }
 }

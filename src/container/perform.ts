@@ -15,6 +15,7 @@ import { bootId, identify } from "../sys/process.ts";
 import { receiveWithFd } from "../sys/socket.ts";
 import { copyWindowSize } from "../sys/tty.ts";
 import { abandon, LaunchError, type Launched, launch } from "./launch.ts";
+import { freeAbandonedName } from "./orphans.ts";
 import type { Prepared } from "./prepared.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { Connection, StartStep } from "./step.ts";
@@ -56,9 +57,10 @@ function recordOf(start: Start): ContainerRecord {
   return start.record;
 }
 
-function reserve(start: Start): void {
+async function reserve(start: Start): Promise<void> {
   const { prepared, kept } = start;
   const { instance, id, request } = prepared;
+  if (request.name !== undefined) await freeAbandonedName(instance, request.name);
   kept.push("container directory", () => removeContainerFiles(instance, id));
   start.record = reserveContainer(instance, request.name, {
     version: 1,

@@ -67,6 +67,10 @@ export interface ProgramFacts {
   readonly isDirectory: (path: string) => boolean;
 }
 
+function dieWithMonitor(): Step {
+  return prctl(PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", [SIGKILL], "no container without its monitor");
+}
+
 function newNamespaces(spec: OciSpec): number {
   let flags = 0;
   for (const { type, path } of spec.linux.namespaces) {
@@ -158,7 +162,7 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
     close(inherited.control, "only the monitor speaks on it"),
     close(inherited.record, "only the monitor writes the exit record"),
     close(3, "the program is mapped"),
-    prctl(PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", [SIGKILL], "no container without its monitor"),
+    dieWithMonitor(),
     setName("mdocker-init"),
     setUmask(0, "modes of what is made here are exact"),
   ]);
@@ -249,6 +253,8 @@ function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
   expectInside(builder, part);
   builder.add(part, setUmask(process.user.umask ?? 0o022, "permissions of the files that the command makes"));
   addPrivileges(builder, part, process, facts.seccomp);
+  // The kernel forgets it when a process becomes another user (prctl(2)), and pid 1 is the one that does so here.
+  if (!facts.init) builder.add(part, dieWithMonitor());
   builder.add(part, setSignalMask(false, "the command starts with no signal blocked"));
   builder.add(part, closeFrom(3, true, "no descriptor of the host goes along (CVE-2024-21626)"));
   // With no_new_privs the filter needs no privilege, so it comes last and lets nothing but execve through.

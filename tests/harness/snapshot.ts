@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { outputOf } from "./command.ts";
@@ -35,6 +35,7 @@ for save in iptables-nft-save iptables-legacy-save ip6tables-nft-save ip6tables-
   $save 2>/dev/null | sed -n "s/\\[[0-9:]*\\]//; s/^\\([-:*]\\)/$save: \\1/p"
 done
 echo '== mounts'; cat /proc/self/mountinfo
+echo '== network'; readlink /proc/self/ns/net
 `;
 
 /** Rules and chains by table; a table or built-in chain that merely exists, empty and accepting, is nothing. */
@@ -86,8 +87,20 @@ function textOf(path: string): string {
   }
 }
 
-/** Processes that run for the instance: by environment, arguments or cgroup. Not this one. */
-function processes(place: Place): string[] {
+/** The network namespace of a process; none for one that is gone. */
+function networkOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Processes that run for the instance: by environment, arguments or cgroup; monitors, which have nothing of these, by
+ * the network namespace they are in. Not this one.
+ */
+function processes(place: Place, network: string | undefined): string[] {
   return entries("/proc")
     .filter(({ name }) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap(({ name }) => {
@@ -97,7 +110,8 @@ function processes(place: Place): string[] {
       const ours =
         environment.includes(`MDOCKER_PREFIX=${place.prefix}`) ||
         args.some((argument) => argument.startsWith(place.root) || argument.startsWith(place.state)) ||
-        new RegExp(`/${place.prefix}([^a-z0-9]|$)`, "m").test(cgroup);
+        new RegExp(`/${place.prefix}([^a-z0-9]|$)`, "m").test(cgroup) ||
+        (args[0] === "mdocker-init" && networkOf(name) === network);
       return ours ? [`${name} ${args.join(" ").trim()}`] : [];
     });
 }
@@ -129,7 +143,7 @@ export async function takeSnapshot(place: Place): Promise<Snapshot> {
       rules: rules(parts.get("rules") ?? []),
       mounts: (parts.get("mounts") ?? []).map(mount),
       cgroups: cgroups(place.prefix),
-      processes: processes(place),
+      processes: processes(place, parts.get("network")?.[0]),
       files: [...files(place.root), ...files(place.state)],
     },
   };
