@@ -10,6 +10,7 @@ import { macOf } from "./netlink/mac.ts";
 import { type LiveNetwork, linkAlias } from "./network.ts";
 import { performSteps } from "./perform.ts";
 import { describeStep, type NetlinkStep } from "./step.ts";
+import { applySysctl, describeSysctl, type Sysctl } from "./sysctl.ts";
 
 /** One interface of a container on one network: everything that is needed to make it. */
 export interface Endpoint {
@@ -112,10 +113,41 @@ function stepsOf(endpoint: Endpoint): Record<"pair" | "mark" | "find" | "inside"
   };
 }
 
+/**
+ * Settings of the link itself. They are written from here, right before it comes up: what the container's first process
+ * writes for all links at the same time may come too late for this one.
+ */
+function settingsOf({ ifname }: Endpoint): Sysctl[] {
+  const addresses = "addresses are handed out by mdocker";
+  return [
+    {
+      path: `net/ipv4/conf/${ifname}/arp_notify`,
+      value: "1",
+      reason: "its address is announced when the link comes up, so that neighbours learn it at once",
+    },
+    {
+      path: `net/ipv6/conf/${ifname}/accept_dad`,
+      value: "0",
+      reason: `${addresses}: no waiting for duplicates`,
+      optional: true,
+    },
+    {
+      path: `net/ipv6/conf/${ifname}/accept_ra`,
+      value: "0",
+      reason: `${addresses}: no listening to routers`,
+      optional: true,
+    },
+  ];
+}
+
 /** What connecting the endpoint will do, message by message. */
 export function describeEndpoint(endpoint: Endpoint): PlannedAction[] {
   const { pair, mark, find, inside } = stepsOf(endpoint);
-  return [...pair, ...mark, ...find, ...inside].map(describeStep);
+  return [
+    ...[...pair, ...mark, ...find].map(describeStep),
+    ...settingsOf(endpoint).map(describeSysctl),
+    ...inside.map(describeStep),
+  ];
 }
 
 /**
@@ -146,6 +178,7 @@ export function connectEndpoint(endpoint: Endpoint, netns: number, observer?: Ob
         withNetlink((container) => {
           const [, found] = performSteps(container, find, known, observer);
           const index = found === undefined ? 0 : parseLink(found).index;
+          for (const sysctl of settingsOf(endpoint)) applySysctl(sysctl, observer);
           performSteps(container, inside, { indexes: new Map([[endpoint.ifname, index]]) }, observer);
         }),
       );
@@ -208,12 +241,10 @@ export function describeLoopback(): PlannedAction[] {
  */
 export function containerSysctls(): Record<string, string> {
   return {
-    // Announce an address when the link comes up, so that switches and neighbours learn it at once.
-    "net.ipv4.conf.all.arp_notify": "1",
-    // Addresses are handed out by mdocker: no waiting for duplicates, no listening to routers.
+    // As for the links that mdocker makes itself, should others come later.
+    "net.ipv4.conf.default.arp_notify": "1",
     "net.ipv6.conf.default.accept_dad": "0",
     "net.ipv6.conf.default.accept_ra": "0",
-    "net.ipv6.conf.all.accept_ra": "0",
     // ping without CAP_NET_RAW, for every group.
     "net.ipv4.ping_group_range": "0 2147483647",
   };

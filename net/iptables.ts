@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SetupError, UsageError } from "../src/core/errors.ts";
+import { keepingStdioFlags } from "../src/sys/stdio.ts";
 import type { Table } from "./rules.ts";
 
 /** Which of the kernel's two packet filters iptables drives, and by which programs. */
@@ -53,7 +54,7 @@ export async function openIptables(env: NodeJS.ProcessEnv = process.env): Promis
     save: findProgram(`${program}-save`, folders),
     restore: findProgram(`${program}-restore`, folders),
   };
-  const { execaSync } = await import("execa");
+  const { execaSync } = await keepingStdioFlags(() => import("execa"));
   const run = (path: string, args: readonly string[], input = ""): string => {
     const result = execaSync(path, args, { input, reject: false, stripFinalNewline: false });
     if (result.failed) {

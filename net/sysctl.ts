@@ -13,6 +13,8 @@ export interface Sysctl {
   readonly path: string;
   readonly value: string;
   readonly reason: string;
+  /** A kernel that does not have it (IPv6 switched off) does well without. */
+  readonly optional?: boolean;
 }
 
 interface Remembered {
@@ -36,6 +38,7 @@ export function applySysctl(sysctl: Sysctl, observer: Observer | undefined): voi
   try {
     if (read(path) !== value) writeFileSync(join("/proc/sys", path), value);
   } catch (cause) {
+    if (sysctl.optional === true && hasErrno(cause, "ENOENT")) return;
     const errno = cause instanceof Error && "code" in cause ? String(cause.code) : "EIO";
     const hint = errno === "EROFS" ? "/proc/sys is read-only here: are we inside a container?" : undefined;
     throw new SyscallError({ call: "sysctl", errno, subject: path.replaceAll("/", "."), hint }, { cause });

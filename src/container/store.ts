@@ -76,7 +76,8 @@ function linkName(instance: Instance, { id, name }: ContainerRecord): void {
     symlinkSync(id, namePath(instance, name));
   } catch (error) {
     if (!hasErrno(error, "ENOENT")) throw error;
-    makeDirectory(join(instance.root, "names"));
+    // The first containers of an instance may all come here at once: that another has made it is fine.
+    mkdirSync(join(instance.root, "names"), { recursive: true, mode: 0o700 });
     symlinkSync(id, namePath(instance, name));
   }
 }
