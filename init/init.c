@@ -4,8 +4,8 @@
  * It maps a program (src/program writes it) from an inherited, sealed memfd and runs its first part: a table of
  * system calls. One step of it clones; the clone goes on at another part. When a part ends, its process takes a role:
  *
- *   part LAUNCH  -> monitor: wait for the child, write the exit record, run part AFTER, tell the parent; if that one is
- *                   gone, run part ALONE too
+ *   part LAUNCH  -> monitor: wait for the child, write the exit record, tell the parent, run part AFTER; if the parent
+ *                   is gone, run part ALONE too
  *   part CHILD   -> init (pid 1): forward signals, reap orphans, exit as the command did
  *   part COMMAND -> never ends: its last step is execve
  *
@@ -263,8 +263,8 @@ static _Noreturn void be_monitor(long child) {
     int status = 0;
     call(__NR_wait4, child, &status, 0, 0);
     write_record(status);
-    if (released) run(PART_AFTER, 1);
     if (program->control_fd >= 0) send(program->control_fd, MESSAGE_EXITED, 0, 0, 0, status);
+    if (released) run(PART_AFTER, 1);
     if (alone) run(PART_ALONE, 1);
     leave(0);
 }

@@ -82,6 +82,15 @@ function describeStep(prepared: Prepared, step: StartStep): PlannedAction[] {
       const which = attachment.address ?? `the next free address of ${network.subnet}`;
       return [file(`lease ${which} from ${network.name}`, "under a lock: no two containers get the same")];
     }
+    case "born":
+      return [
+        {
+          kind: "process",
+          text: "read the pid of the child from the launcher",
+          reason: "its network namespace is where the cable goes",
+          by: "parent",
+        },
+      ];
     case "network":
       return describeNetwork(step.connection.network, expectedMtu(step.connection.network));
     case "connect":

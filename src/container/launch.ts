@@ -13,10 +13,11 @@ import { inherited } from "./program.ts";
 import { sendSignal } from "./signals.ts";
 import { Stream } from "./streams.ts";
 
-/** A container whose first process exists and waits for our word. */
+/** A container on its way: its launcher, later its monitor, runs. */
 export interface Launched {
   readonly monitor: ProcessIdentity;
-  readonly child: ProcessIdentity;
+  /** Its first process, once {@link awaitChild} has heard of it. */
+  child: ProcessIdentity | undefined;
   readonly control: Stream;
   readonly sync: Stream;
 }
@@ -56,10 +57,7 @@ function openInit(): number {
   return sealedMemfd("mdocker-init", initBytes, true);
 }
 
-/**
- * Starts the launcher with `program` and waits until it has cloned the container's first process.
- * @throws LaunchError when one of its own steps failed.
- */
+/** Starts the launcher with `program`. It clones the container's first process: {@link awaitChild} tells which. */
 export function launch(program: Program, files: LaunchFiles): Launched {
   const opened: number[] = [];
   const streams: Stream[] = [];
@@ -92,14 +90,7 @@ export function launch(program: Program, files: LaunchFiles): Launched {
     const pid = spawnProcess({ path: `/proc/self/fd/${init}`, argv: ["mdocker-init"], fds });
     const monitor = identify(pid) ?? { pid, startTime: "0" };
     for (const fd of opened.splice(0)) closeSync(fd);
-    const message = control.receive();
-    if (message?.kind !== "cloned") {
-      reap(pid, false);
-      if (message?.kind === "failed") throw new LaunchError(program, message);
-      throw new SetupError("the launcher ended before it had cloned the container");
-    }
-    const child = identify(message.pid) ?? { pid: message.pid, startTime: "0" };
-    return { monitor, child, control, sync };
+    return { monitor, child: undefined, control, sync };
   } catch (error) {
     for (const stream of streams) stream.close();
     throw error;
@@ -108,9 +99,31 @@ export function launch(program: Program, files: LaunchFiles): Launched {
   }
 }
 
+/**
+ * Waits until the launcher has cloned the container's first process, and returns it.
+ * @throws LaunchError when one of the launcher's own steps failed.
+ */
+export function awaitChild(launched: Launched, program: Program): ProcessIdentity {
+  if (launched.child !== undefined) return launched.child;
+  const message = launched.control.receive();
+  if (message?.kind === "failed") throw new LaunchError(program, message);
+  if (message?.kind !== "cloned") {
+    throw new SetupError("the launcher ended before it had cloned the container");
+  }
+  launched.child = identify(message.pid) ?? { pid: message.pid, startTime: "0" };
+  return launched.child;
+}
+
 /** Kills the container unless it has ended; its monitor ends after it. */
-function kill({ child, control }: Launched): void {
-  if (!control.exited && isAlive(child)) sendSignal(child.pid, "SIGKILL");
+function kill(launched: Launched, program: Program): void {
+  let child: ProcessIdentity;
+  try {
+    child = awaitChild(launched, program);
+  } catch {
+    // There is none, and the launcher has ended with that.
+    return;
+  }
+  if (!launched.control.exited && isAlive(child)) sendSignal(child.pid, "SIGKILL");
 }
 
 /** The failure that the child has reported, if any; `terminal` when its terminal may have come before. */
@@ -131,7 +144,7 @@ function lastWord(sync: Stream, terminal: boolean): Message | undefined {
 export function failureOf(launched: Launched, program: Program, terminal: boolean): LaunchError | undefined {
   const { sync } = launched;
   if (sync.closed) return undefined;
-  kill(launched);
+  kill(launched, program);
   try {
     const message = lastWord(sync, terminal);
     return message?.kind === "failed" ? new LaunchError(program, message) : undefined;
@@ -144,9 +157,9 @@ export function failureOf(launched: Launched, program: Program, terminal: boolea
  * Gives up a launched container: it ends, should it not have ended, and its monitor after it. Waits for both. The
  * control stream stays open meanwhile: a monitor that loses it takes itself for the only one left.
  */
-export function abandon(launched: Launched): void {
+export function abandon(launched: Launched, program: Program): void {
   launched.sync.close();
-  kill(launched);
+  kill(launched, program);
   reap(launched.monitor.pid, false);
   launched.control.close();
 }

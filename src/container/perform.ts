@@ -14,7 +14,7 @@ import type { UndoStack } from "../core/undo.ts";
 import { bootId, identify } from "../sys/process.ts";
 import { receiveWithFd } from "../sys/socket.ts";
 import { copyWindowSize } from "../sys/tty.ts";
-import { abandon, LaunchError, type Launched, launch } from "./launch.ts";
+import { abandon, awaitChild, LaunchError, type Launched, launch } from "./launch.ts";
 import { freeAbandonedName } from "./orphans.ts";
 import type { Prepared } from "./prepared.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -102,7 +102,7 @@ function launchContainer(start: Start): void {
   const { prepared, running } = start;
   const { instance, id, program, cgroup } = prepared;
   running.push("container process", () => {
-    if (start.launched !== undefined) abandon(start.launched);
+    if (start.launched !== undefined) abandon(start.launched, program);
   });
   start.launched = launch(program, {
     runDirectory: containerPaths(instance, id).run,
@@ -115,7 +115,8 @@ async function lease(start: Start, { network, attachment, number }: Connection):
   const { prepared, running } = start;
   const { instance, id } = prepared;
   running.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
-  const owner = launchedOf(start).child;
+  // The monitor's: it lives as long as the container does, and we know it before the child is born.
+  const owner = launchedOf(start).monitor;
   const { address } = await acquireLease(instance, network, {
     container: id,
     owner,
@@ -126,7 +127,8 @@ async function lease(start: Start, { network, attachment, number }: Connection):
 
 /** Runs `act` with the network namespace of the waiting child open. */
 function withNetns(start: Start, act: (netns: number) => void): void {
-  const netns = openSync(`/proc/${launchedOf(start).child.pid}/ns/net`, "r");
+  const { pid } = awaitChild(launchedOf(start), start.prepared.program);
+  const netns = openSync(`/proc/${pid}/ns/net`, "r");
   try {
     act(netns);
   } finally {
@@ -222,6 +224,9 @@ export async function performStep(start: Start, step: StartStep): Promise<void> 
       return performCgroup(step.action);
     case "launch":
       return launchContainer(start);
+    case "born":
+      awaitChild(launchedOf(start), prepared.program);
+      return;
     case "lease":
       return lease(start, step.connection);
     case "network": {

@@ -14,12 +14,10 @@ export function planStart(prepared: Prepared): StartStep[] {
   steps.push({ kind: "launch" });
   for (const connection of connections) {
     // The lease comes first: while it is held nobody takes the network down.
-    steps.push(
-      { kind: "lease", connection },
-      { kind: "network", connection },
-      { kind: "connect", connection },
-    );
+    steps.push({ kind: "lease", connection }, { kind: "network", connection });
   }
+  steps.push({ kind: "born" });
+  for (const connection of connections) steps.push({ kind: "connect", connection });
   if (request.network.kind === "none") steps.push({ kind: "loopback" });
   steps.push({ kind: "hosts" }, { kind: "record" }, { kind: "go" });
   return steps;

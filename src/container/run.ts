@@ -44,7 +44,7 @@ async function explainFailure(error: unknown, prepared: Prepared): Promise<unkno
 /** Shows output, passes signals and resizes on, until the monitor says how the container ended. Returns its wait status. */
 async function attend(start: Start, signals: Signals): Promise<number | undefined> {
   const { launched, terminal } = start;
-  if (launched === undefined) throw new Error("nothing was launched");
+  if (launched?.child === undefined) throw new Error("nothing was launched");
   const relay =
     terminal === undefined
       ? undefined
@@ -92,11 +92,11 @@ async function cleanUp(start: Start, keep: boolean, say: (line: string) => void)
 function finishQuickly({ prepared, launched, record }: Start): boolean {
   const { instance, id } = prepared;
   if (launched === undefined || record === undefined) return false;
-  if (existsSync(containerPaths(instance, id).directory)) return false;
-  abandon(launched);
+  // The monitor does its part meanwhile; when it has ended, what it could not remove is still there.
   releaseName(instance, record.name, id);
   removeRunDirectory(instance, id);
-  return true;
+  abandon(launched, prepared.program);
+  return !existsSync(containerPaths(instance, id).directory);
 }
 
 /** What failed inside the container, if that came before our own failure. */
