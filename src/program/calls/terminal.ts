@@ -90,7 +90,7 @@ export function takeTerminal(builder: ProgramBuilder, part: PartName): void {
   for (const fd of [0, 1, 2])
     builder.add(part, duplicate(slaveFd, fd, "stdin, stdout and stderr are the terminal"));
   builder.add(
-    "command",
+    part,
     ioctl(0, TIOCSCTTY, "TIOCSCTTY, 0", 0, "job control: Ctrl-C and Ctrl-Z reach the foreground job"),
   );
 }

@@ -146,6 +146,12 @@ describe("the order of a child's steps, which its safety rests on", () => {
     expectOrder(command, /setsid/, /dup3\(201, 0/, /dup3\(201, 2/, /TIOCSCTTY/, /execve/);
   });
 
+  test("without init the terminal is taken by the child, which becomes the command", () => {
+    const { child, command } = program({ terminal: true, interactive: true, init: false }).parts;
+    expect(command).toEqual([]);
+    expectOrder(child, /read\(5/, /setsid/, /dup3\(201, 0/, /dup3\(201, 2/, /TIOCSCTTY/, /execve/);
+  });
+
   test("a command without a slash is looked for along the container's PATH", () => {
     const { command } = program({ args: ["ls"], env: ["PATH=/a:/b"] }).parts;
     const tries = command.filter(({ call }) => call === "execve");
