@@ -73,7 +73,7 @@ function openChecked(builder: ProgramBuilder, path: string, label: string): Step
       errno: "EPERM",
       text: "filesystem.f_type != PROC_SUPER_MAGIC",
       reason: "nothing is mounted over a part of /proc",
-      label,
+      label: `${label}: nothing may be mounted inside /proc`,
     }),
   );
   return target;

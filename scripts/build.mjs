@@ -110,7 +110,8 @@ const librariesApart = {
 };
 
 async function bundleLibrary(name) {
-  const contents = `module.exports = require("${name}");`;
+  // To an ES module, a CommonJS file's default export is the file's whole exports.
+  const contents = `const all = require("${name}"); module.exports = all.default ?? all;`;
   await build({
     stdin: { contents, resolveDir: home },
     outfile: join(dist, `lib-${name}.cjs`),

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { performCgroup } from "../../cgroup/action.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
 import { ensureNetwork } from "../../net/bring-up.ts";
@@ -35,6 +35,8 @@ export interface Start {
   readonly running: UndoStack;
   /** What stays with --keep: record, name, writable layer. */
   readonly kept: UndoStack;
+  /** What goes only when the start fails: what the user was promised of a started container. */
+  readonly failing: UndoStack;
   readonly observer: Observer | undefined;
   readonly stdio: readonly [number, number, number];
   record: ContainerRecord | undefined;
@@ -95,6 +97,12 @@ function writeFiles(start: Start): void {
   writeFileSync(join(etc, "hostname"), hostnameFile(spec.hostname ?? ""), { mode: 0o644 });
   writeFileSync(join(etc, "resolv.conf"), resolvers, { mode: 0o644 });
   writeFileSync(join(etc, "hosts"), "", { mode: 0o644 });
+  const { cidFile } = request;
+  if (cidFile !== undefined) {
+    // "x": should it have appeared meanwhile, it is somebody else's.
+    writeFileSync(cidFile, id, { flag: "wx" });
+    start.failing.push(`--cidfile ${cidFile}`, () => unlinkSync(cidFile));
+  }
   for (const directory of start.prepared.directories) mkdirSync(directory, { recursive: true, mode: 0o755 });
 }
 

@@ -81,6 +81,10 @@ async function connectionsOf(instance: Instance, request: RunRequest): Promise<C
  * @throws UsageError or SetupError for what can be known to fail now.
  */
 export async function prepare(instance: Instance, request: RunRequest): Promise<Prepared> {
+  const { cidFile } = request;
+  if (cidFile !== undefined && existsSync(cidFile)) {
+    throw new UsageError(`--cidfile: ${cidFile} exists already: remove it, or name another file`);
+  }
   const root = findRoot(instance, request.root);
   const id = newId();
   const paths = containerPaths(instance, id);

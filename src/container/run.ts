@@ -76,7 +76,7 @@ async function refuseInterrupted(signals: Signals, step: StartStep): Promise<voi
 /** Takes everything back; what fails is said, and does not hide how the container itself ended. */
 async function cleanUp(start: Start, keep: boolean, say: (line: string) => void): Promise<void> {
   if (keep) start.kept.commit();
-  for (const stack of [start.running, start.kept]) {
+  for (const stack of [start.failing, start.running, start.kept]) {
     try {
       await stack.unwind();
     } catch (error) {
@@ -151,6 +151,7 @@ export async function runContainer(
   for (const note of prepared.notes) say(note);
   const start: Start = {
     prepared,
+    failing: new UndoStack(),
     running: new UndoStack(),
     kept: new UndoStack(),
     observer,
@@ -174,6 +175,7 @@ export async function runContainer(
     }
     const status = await attend(start, signals);
     ended = true;
+    start.failing.commit();
     if (status === undefined)
       throw new MdockerError("the monitor of the container is gone; the container was ended", ExitCode.setup);
     const exit = readExit(instance, prepared.id);
