@@ -32,7 +32,7 @@
 enum op { OP_SYSCALL, OP_CLONE, OP_CHECK, OP_CHECK_NOT };
 enum part { PART_LAUNCH, PART_CHILD, PART_COMMAND, PART_AFTER, PART_ALONE, PARTS };
 enum flag { FLAG_INIT = 1, FLAG_HANGUP_KILLS = 2 };
-enum message { MESSAGE_CLONED = 1, MESSAGE_FAILED = 2, MESSAGE_EXITED = 3 };
+enum message { MESSAGE_CLONED = 1, MESSAGE_FAILED = 2, MESSAGE_EXITED = 3, MESSAGE_TIMED = 4 };
 
 struct step {
     uint16_t op;
@@ -57,6 +57,8 @@ struct program {
     uint64_t record_temporary;
     uint64_t watch[4];     /* addresses of paths of files whose content goes into the exit record */
     struct { uint32_t first, count; } part[PARTS];
+    int32_t trace_fd;      /* to the parent: how long each step took, or -1 */
+    int32_t unused;
     struct step step[];
 };
 
@@ -105,6 +107,12 @@ static void send(int fd, uint32_t type, uint32_t part, uint32_t step, int error,
     call6(__NR_sendto, fd, (long)&m, sizeof m, 0x4000, 0, 0);
 }
 
+static int64_t nanoseconds(void) {
+    int64_t now[2] = {0, 0};
+    call(__NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, now, 0, 0);
+    return now[0] * 1000000000 + now[1];
+}
+
 static int tolerated(const struct step *s, long error) {
     for (unsigned i = 0; i < 4 && s->tolerate[i]; i++)
         if (s->tolerate[i] == error) return 1;
@@ -130,7 +138,12 @@ static unsigned run(unsigned p, int lenient) {
         uint64_t a[6];
         for (unsigned k = 0; k < 6; k++)
             a[k] = s->from_result & (1u << k) ? (uint64_t)program->step[s->argument[k]].result : s->argument[k];
+        int64_t begin = program->trace_fd < 0 ? 0 : nanoseconds();
         long r = s->op >= OP_CHECK ? check(a, s->op == OP_CHECK) : call6(s->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+        if (program->trace_fd >= 0) {
+            struct message_bytes m = {MESSAGE_TIMED, p, index, 0, nanoseconds() - begin};
+            call(__NR_write, program->trace_fd, &m, sizeof m, 0);
+        }
         if (failed(r)) {
             if (tolerated(s, -r)) {
                 i += s->skip;
@@ -241,6 +254,7 @@ struct poll_entry { int fd; short events, revents; };
  */
 static _Noreturn void be_monitor(long child) {
     int pidfd = (int)call(__NR_pidfd_open, child, 0, 0, 0);
+    if (program->trace_fd >= 0) call(__NR_close, program->trace_fd, 0, 0, 0);
     int alone = program->control_fd < 0, released = alone;
     /* What the launch wrote is no longer needed: drop the pages, they come back from the memfd when touched. */
     call(__NR_madvise, PROGRAM_ADDRESS, program->size, 4 /* MADV_DONTNEED */, 0);

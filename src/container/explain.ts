@@ -42,7 +42,7 @@ function exampleEndpoint({ instance, id }: Prepared, { network, attachment, numb
 }
 
 /** What a step does, as `--explain` shows it. */
-function describeStep(prepared: Prepared, step: StartStep): PlannedAction[] {
+export function describeStep(prepared: Prepared, step: StartStep): PlannedAction[] {
   const paths = containerPaths(prepared.instance, prepared.id);
   switch (step.kind) {
     case "reserve":
@@ -117,6 +117,6 @@ function describeStep(prepared: Prepared, step: StartStep): PlannedAction[] {
 
 /** The whole plan of a start, nothing done. Needs no privilege beyond reading the image store. */
 export async function explainRun(instance: Instance, request: RunRequest): Promise<PlannedAction[]> {
-  const prepared = await prepare(instance, request);
+  const prepared = await prepare(instance, request, false);
   return planStart(prepared).flatMap((step) => describeStep(prepared, step));
 }

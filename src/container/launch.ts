@@ -6,6 +6,7 @@ import { layout } from "../program/layout.ts";
 import { failedStep, type Message } from "../program/message.ts";
 import type { Program } from "../program/step.ts";
 import { sealedMemfd } from "../sys/memfd.ts";
+import { makePipe } from "../sys/pipe.ts";
 import { identify, isAlive, type ProcessIdentity } from "../sys/process.ts";
 import { receiveWithFd, socketPair } from "../sys/socket.ts";
 import { reap, spawnProcess } from "../sys/spawn.ts";
@@ -20,6 +21,8 @@ export interface Launched {
   child: ProcessIdentity | undefined;
   readonly control: Stream;
   readonly sync: Stream;
+  /** Durations of the steps, of a traced program. */
+  readonly trace: Stream | undefined;
 }
 
 /** Descriptors to hand to the launcher besides the streams. */
@@ -29,6 +32,8 @@ export interface LaunchFiles {
   /** Directory of the cgroup the child is born in (v2). */
   readonly cgroupDirectory?: string | undefined;
   readonly stdio: readonly [number, number, number];
+  /** Our end of a stream that a traced program writes its durations to. */
+  readonly traced: boolean;
 }
 
 /** A step failed before the command ran: names the step, the errno and, for the curious, the call. */
@@ -87,10 +92,18 @@ export function launch(program: Program, files: LaunchFiles): Launched {
     ]);
     if (files.cgroupDirectory !== undefined)
       fds.set(inherited.cgroup, keep(openSync(files.cgroupDirectory, "r")));
+    let trace: Stream | undefined;
+    if (files.traced) {
+      // A pipe holds two thousand messages; a socket, that counts its bookkeeping, two hundred.
+      const [ours, theirs] = makePipe();
+      fds.set(inherited.trace, keep(theirs));
+      trace = new Stream(ours);
+      streams.push(trace);
+    }
     const pid = spawnProcess({ path: `/proc/self/fd/${init}`, argv: ["mdocker-init"], fds });
     const monitor = identify(pid) ?? { pid, startTime: "0" };
     for (const fd of opened.splice(0)) closeSync(fd);
-    return { monitor, child: undefined, control, sync };
+    return { monitor, child: undefined, control, sync, trace };
   } catch (error) {
     for (const stream of streams) stream.close();
     throw error;
@@ -162,4 +175,5 @@ export function abandon(launched: Launched, program: Program): void {
   kill(launched, program);
   reap(launched.monitor.pid, false);
   launched.control.close();
+  launched.trace?.close();
 }

@@ -116,6 +116,7 @@ function launchContainer(start: Start): void {
     runDirectory: containerPaths(instance, id).run,
     cgroupDirectory: cgroup.directory,
     stdio: start.stdio,
+    traced: start.observer !== undefined,
   });
 }
 

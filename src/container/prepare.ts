@@ -80,7 +80,7 @@ async function connectionsOf(instance: Instance, request: RunRequest): Promise<C
  * Thinks a container through: image, user, privileges, limits, mounts, program. Looks at the host, changes nothing.
  * @throws UsageError or SetupError for what can be known to fail now.
  */
-export async function prepare(instance: Instance, request: RunRequest): Promise<Prepared> {
+export async function prepare(instance: Instance, request: RunRequest, traced: boolean): Promise<Prepared> {
   const { cidFile } = request;
   if (cidFile !== undefined && existsSync(cidFile)) {
     throw new UsageError(`--cidfile: ${cidFile} exists already: remove it, or name another file`);
@@ -125,6 +125,7 @@ export async function prepare(instance: Instance, request: RunRequest): Promise<
     cgroupBirth: directory !== undefined,
     cgroupMounts: cgroupMounts(host, resources),
     watch: watchFiles(host, cgroupPath),
+    traced,
     cgroupDirectories: directory === undefined ? joined.map((file) => dirname(file)) : [directory],
     files: request.keep
       ? undefined

@@ -30,7 +30,7 @@ import { execCandidates } from "./exec-paths.ts";
 import { addPrivileges, confineInit } from "./privileges.ts";
 
 /** Numbers under which the launcher inherits what the parent opened for it; 3 is the program. */
-export const inherited = { control: 4, sync: 5, record: 6, cgroup: 7 } as const;
+export const inherited = { control: 4, sync: 5, record: 6, cgroup: 7, trace: 8 } as const;
 
 const PR_SET_DUMPABLE = 4;
 const PR_SET_PDEATHSIG = 1;
@@ -52,6 +52,8 @@ export interface ProgramFacts {
   readonly cgroupMounts: readonly OciMount[];
   /** Files whose content the monitor adds to the exit record. */
   readonly watch: readonly string[];
+  /** Every step tells how long it took. */
+  readonly traced: boolean;
   /** Its cgroup in each hierarchy. */
   readonly cgroupDirectories: readonly string[];
   /** What is removed with it: `names` are the files of its directory. Absent when it is kept. */
@@ -357,6 +359,7 @@ export function buildProgram(facts: ProgramFacts): Program {
     hangupKills: facts.foreground,
     controlFd: inherited.control,
     syncFd: inherited.sync,
+    traceFd: facts.traced ? inherited.trace : undefined,
     record: { directoryFd: inherited.record, name: "exit", watch: facts.watch },
   });
 }

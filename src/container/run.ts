@@ -41,6 +41,12 @@ async function explainFailure(error: unknown, prepared: Prepared): Promise<unkno
   return new MdockerError(`exec failed: ${command}: ${why}`, code, { cause: error });
 }
 
+/** Tells the observer what a step has done. Loaded for a trace only. */
+async function report(start: Start, step: StartStep, ms: number, observer: Observer): Promise<void> {
+  const { reportStep } = await import("./report.ts");
+  reportStep(start, step, ms, observer);
+}
+
 /** Shows output, passes signals and resizes on, until the monitor says how the container ended. Returns its wait status. */
 async function attend(start: Start, signals: Signals): Promise<number | undefined> {
   const { launched, terminal } = start;
@@ -121,17 +127,18 @@ function describeOom({ spec }: Prepared): string {
 async function prepareWithImage(
   instance: Instance,
   request: RunRequest,
-  say: (line: string) => void,
+  { say, observer }: RunOptions,
 ): Promise<Prepared> {
+  const traced = observer !== undefined;
   try {
-    return await prepare(instance, request);
+    return await prepare(instance, request, traced);
   } catch (error) {
     const { root } = request;
     if (!(error instanceof MissingImageError) || root.kind !== "image" || root.pull === "never") throw error;
     const { ensureLabImage, labName } = await import("../../rootfs/lab/create.ts");
     if (root.reference !== labName && root.reference !== `${labName}:latest`) throw error;
     await ensureLabImage(instance, say);
-    return await prepare(instance, request);
+    return await prepare(instance, request, traced);
   }
 }
 
@@ -147,7 +154,7 @@ export async function runContainer(
 ): Promise<number> {
   const { observer, say, afterStep } = options;
   await collectOrphans(instance);
-  const prepared = await prepareWithImage(instance, request, say);
+  const prepared = await prepareWithImage(instance, request, options);
   for (const note of prepared.notes) say(note);
   const start: Start = {
     prepared,
@@ -170,7 +177,9 @@ export async function runContainer(
     let index = 0;
     for (const step of planStart(prepared)) {
       await refuseInterrupted(signals, step);
+      const begin = performance.now();
       await performStep(start, step);
+      if (observer !== undefined) await report(start, step, performance.now() - begin, observer);
       afterStep?.(index++);
     }
     const status = await attend(start, signals);

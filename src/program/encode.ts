@@ -151,6 +151,7 @@ export function encodeProgram(program: Program, arch: string = process.arch): Ui
   bytes.writeInt32LE(settings.controlFd, 20);
   bytes.writeInt32LE(settings.syncFd, 24);
   bytes.writeInt32LE(settings.record?.directoryFd ?? -1, 28);
+  bytes.writeInt32LE(settings.traceFd ?? -1, layout.traceFd);
   if (settings.record !== undefined) {
     const { name, watch } = settings.record;
     if (watch.length > layout.watchCount) {

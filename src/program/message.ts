@@ -6,6 +6,8 @@ import { type PartName, type Program, parts, type Step } from "./step.ts";
 export type Message =
   | { readonly kind: "cloned"; readonly pid: number }
   | { readonly kind: "failed"; readonly part: PartName; readonly step: number; readonly errno: string }
+  /** How long a step took, in nanoseconds. `step` counts through all parts. */
+  | { readonly kind: "timed"; readonly step: number; readonly nanoseconds: number }
   /** Wait status as of wait(2). */
   | { readonly kind: "exited"; readonly status: number };
 
@@ -18,6 +20,12 @@ export function decodeMessage(data: Uint8Array, offset = 0): Message {
       return { kind: "cloned", pid: Number(view.getBigInt64(16, true)) };
     case messageType.exited:
       return { kind: "exited", status: Number(view.getBigInt64(16, true)) };
+    case messageType.timed:
+      return {
+        kind: "timed",
+        step: view.getUint32(8, true),
+        nanoseconds: Number(view.getBigInt64(16, true)),
+      };
     case messageType.failed: {
       const part = parts[view.getUint32(4, true)];
       if (part === undefined) break;

@@ -41,6 +41,8 @@ export interface ProgramSettings {
   readonly hangupKills: boolean;
   readonly controlFd: number;
   readonly syncFd: number;
+  /** Where each process tells how long each step took; absent: nobody wants to know. */
+  readonly traceFd?: number | undefined;
   readonly record?:
     | { readonly directoryFd: number; readonly name: string; readonly watch: readonly string[] }
     | undefined;

@@ -21,6 +21,7 @@ function program(
     cgroupBirth: false,
     cgroupMounts: [],
     watch: [],
+    traced: false,
     cgroupDirectories: ["/cg/memory"],
     orphanNote: "/run/orphans/x",
     deviceLinks: [],
