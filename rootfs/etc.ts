@@ -27,6 +27,8 @@ export interface HostsRequest {
   readonly extraHosts: readonly string[];
   /** What `host-gateway` stands for: the host's address on the container's network. */
   readonly gateway: string | undefined;
+  /** The host's own /etc/hosts, for a container on the host's network; else the names of the loopback begin the file. */
+  readonly host?: string | undefined;
 }
 
 const localHosts = `127.0.0.1\tlocalhost
@@ -54,7 +56,7 @@ function extraHost(text: string, gateway: string | undefined): string {
 }
 
 /**
- * The text of /etc/hosts: localhost, the --add-host entries, then the container's own name at each of its addresses.
+ * The text of /etc/hosts: localhost or all that the host knows, the --add-host entries, then the container's own name at each of its addresses.
  * @throws UsageError for a malformed --add-host.
  */
 export function hostsFile(request: HostsRequest): string {
@@ -63,7 +65,13 @@ export function hostsFile(request: HostsRequest): string {
   const names = [...full, hostname, ...(request.aliases ?? [])].join(" ");
   const own = (addresses.length > 0 ? addresses : ["127.0.1.1"]).map((address) => `${address}\t${names}`);
   const extra = request.extraHosts.map((text) => extraHost(text, request.gateway));
-  return `${localHosts}${[...extra, ...own].map((line) => `${line}\n`).join("")}`;
+  const first = request.host?.replace(/(?<!\n)$/, "\n") ?? localHosts;
+  return `${first}${[...extra, ...own].map((line) => `${line}\n`).join("")}`;
+}
+
+/** The host's /etc/hosts, or undefined. */
+export function readHostHosts(path = "/etc/hosts"): string | undefined {
+  return readTextIfAny(path);
 }
 
 /** The text of /etc/hostname. */

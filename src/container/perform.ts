@@ -6,7 +6,7 @@ import { configureLoopback, connectEndpoint, type Endpoint, planEndpoint } from 
 import { acquireLease, releaseLease } from "../../net/ipam.ts";
 import type { LiveNetwork } from "../../net/network.ts";
 import { prepareLayers, removeLayers } from "../../overlay/prepare.ts";
-import { hostnameFile, hostsFile, readHostResolvConf, resolvConf } from "../../rootfs/etc.ts";
+import { hostnameFile, hostsFile, readHostHosts, readHostResolvConf, resolvConf } from "../../rootfs/etc.ts";
 import { SetupError } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import { join } from "../core/join.ts";
@@ -166,6 +166,7 @@ function writeHosts(start: Start): void {
     addresses: start.endpoints.map(({ address }) => address),
     extraHosts: request.extraHosts,
     gateway: first?.gateway,
+    host: request.network.kind === "host" ? readHostHosts() : undefined,
   });
   // In place: the container has this very file bound, a renamed one would be another.
   writeFileSync(join(containerPaths(instance, id).etc, "hosts"), content);

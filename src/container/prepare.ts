@@ -18,9 +18,9 @@ import type { Prepared } from "./prepared.ts";
 import { buildProgram } from "./program.ts";
 import { findContainer } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
-import { buildSpec, commandLine } from "./spec.ts";
+import { buildSpec, commandLine, type JoinedContainer, mountsOfNames } from "./spec.ts";
 import type { Connection } from "./step.ts";
-import { containerFiles, containerPaths } from "./store.ts";
+import { containerFiles, containerPaths, readSpec } from "./store.ts";
 
 /** Named volumes live here, each with its files in `_data`, as docker has them. */
 function volumePath(instance: Instance, name: string): string {
@@ -53,16 +53,18 @@ function missingSources(instance: Instance, request: RunRequest): string[] {
   return missing;
 }
 
-/** The namespace file to join for `--network container:X`. */
-function networkPath(instance: Instance, request: RunRequest): string | undefined {
+/** What `--network container:X` has from X. */
+function joinedContainer(instance: Instance, request: RunRequest): JoinedContainer | undefined {
   if (request.network.kind !== "container") return undefined;
-  const { init, state, name } = findContainer(instance, request.network.container);
+  const { init, state, name, id } = findContainer(instance, request.network.container);
   if (init === undefined || (state !== "running" && state !== "paused")) {
     throw new UsageError(
       `--network container:${request.network.container}: container ${name} is not running`,
     );
   }
-  return `/proc/${init.pid}/ns/net`;
+  const spec = readSpec(instance, id);
+  const { hostname = "" } = spec;
+  return { networkPath: `/proc/${init.pid}/ns/net`, hostname, etc: mountsOfNames(spec) };
 }
 
 /** The networks that the container's interfaces are on. */
@@ -110,7 +112,7 @@ export async function prepare(instance: Instance, request: RunRequest, traced: b
     rlimits: security.rlimits,
     networkSysctl: sysctls,
     volumePath: (name) => volumePath(instance, name),
-    networkPath: networkPath(instance, request),
+    joined: joinedContainer(instance, request),
   });
   const resources = spec.linux.resources ?? {};
   const directory = cgroupDirectory(host, cgroupPath);

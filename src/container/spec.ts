@@ -31,8 +31,24 @@ export interface SpecFacts {
   readonly networkSysctl: Readonly<Record<string, string>>;
   /** Host path of each named volume. */
   readonly volumePath: (name: string) => string;
-  /** Path of the network namespace to join, for `container:` networks. */
-  readonly networkPath?: string | undefined;
+  /** The container whose network is shared, for `container:` networks. */
+  readonly joined?: JoinedContainer | undefined;
+}
+
+/** What a container has from the one whose network it shares: addresses, and the names that go with them. */
+export interface JoinedContainer {
+  /** Path of the network namespace. */
+  readonly networkPath: string;
+  readonly hostname: string;
+  /** The mounts of its hosts, hostname and resolv.conf. */
+  readonly etc: readonly OciMount[];
+}
+
+const etcFiles: readonly string[] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
+
+/** Those of a container's mounts that are about names. */
+export function mountsOfNames({ mounts }: Pick<OciSpec, "mounts">): OciMount[] {
+  return mounts.filter(({ destination }) => etcFiles.includes(destination));
 }
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -114,15 +130,15 @@ function userMounts(request: RunRequest, facts: SpecFacts): OciMount[] {
 }
 
 function etcMounts(request: RunRequest, facts: SpecFacts): OciMount[] {
-  const files = request.network.kind === "host" ? ["resolv.conf"] : ["resolv.conf", "hostname", "hosts"];
-  return files
-    .filter((file) => !request.mounts.some((mount) => mount.target === `/etc/${file}`))
-    .map((file) => ({
-      destination: `/etc/${file}`,
+  const mounts =
+    facts.joined?.etc ??
+    etcFiles.map((file) => ({
+      destination: file,
       type: "bind",
-      source: `${facts.etc}/${file}`,
+      source: `${facts.etc}/${file.slice("/etc/".length)}`,
       options: ["rbind", "rw", "rprivate"],
     }));
+  return mounts.filter(({ destination }) => !request.mounts.some(({ target }) => target === destination));
 }
 
 function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
@@ -133,8 +149,8 @@ function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
     { type: "mount" },
     { type: "cgroup" },
   ];
-  if (request.network.kind === "container" && facts.networkPath !== undefined) {
-    list.push({ type: "network", path: facts.networkPath });
+  if (facts.joined !== undefined) {
+    list.push({ type: "network", path: facts.joined.networkPath });
   } else if (request.network.kind !== "host") {
     list.push({ type: "network" });
   }
@@ -144,14 +160,14 @@ function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
 /** So many processes and threads at once unless --pids-limit says otherwise: a fork bomb ends there. */
 const defaultPidsLimit = 2048;
 
-/** The host name: asked for, else the first 12 digits of the id as docker does. */
-function hostnameOf(request: RunRequest, id: string): string {
-  return request.hostname ?? id.slice(0, 12);
+/** The host name: that of the container whose network is shared, or asked for, else the first 12 digits of the id. */
+function hostnameOf(request: RunRequest, { joined, id }: SpecFacts): string {
+  return joined?.hostname ?? request.hostname ?? id.slice(0, 12);
 }
 
 /** Translates a request into the OCI document that everything below works from. Pure. */
 export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
-  const hostname = hostnameOf(request, facts.id);
+  const hostname = hostnameOf(request, facts);
   const { security, user } = facts;
   return {
     ociVersion: "1.2.0",

@@ -18,8 +18,10 @@ function parseHost(given: Given): string {
   // An IPv6 address has colons, a name has none.
   const [, name = "", rest = ""] = /^([^:=]*)[:=](.*)$/s.exec(given.value) ?? [];
   const address = rest.startsWith("[") && rest.endsWith("]") ? rest.slice(1, -1) : rest;
-  if (!/^[a-z0-9]([\w.-]*[a-z0-9])?$/i.test(name) || !isAddress(address)) {
-    refuse(given, "NAME:ADDRESS, such as db:10.200.1.9");
+  // docker's word for the host's address on the container's network.
+  const known = isAddress(address) || address === "host-gateway";
+  if (!/^[a-z0-9]([\w.-]*[a-z0-9])?$/i.test(name) || !known) {
+    refuse(given, "NAME:ADDRESS, such as db:10.200.1.9 or host:host-gateway");
   }
   return `${name}:${address}`;
 }

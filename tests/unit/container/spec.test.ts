@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { buildSpec, commandLine, type SpecFacts } from "../../../src/container/spec.ts";
+import { buildSpec, commandLine, mountsOfNames, type SpecFacts } from "../../../src/container/spec.ts";
 import { facts, request } from "./samples.ts";
 
 describe("from request to OCI document", () => {
@@ -63,11 +63,13 @@ describe("from request to OCI document", () => {
   test("networks decide about namespaces and files", () => {
     const host = buildSpec(request({ network: { kind: "host" } }), facts());
     expect(host.linux.namespaces.map(({ type }) => type)).not.toContain("network");
-    expect(host.mounts.map(({ destination }) => destination)).not.toContain("/etc/hosts");
+    expect(host.mounts).toContainEqual(expect.objectContaining({ source: "/etc-files/hosts" }));
     const joined = buildSpec(
       request({ network: { kind: "container", container: "x" } }),
-      facts({ networkPath: "/proc/7/ns/net" }),
+      facts({ joined: { networkPath: "/proc/7/ns/net", hostname: "x", etc: mountsOfNames(host) } }),
     );
+    expect(joined.hostname).toBe("x");
+    expect(mountsOfNames(joined)).toEqual(mountsOfNames(host));
     expect(joined.linux.namespaces).toContainEqual({ type: "network", path: "/proc/7/ns/net" });
   });
 
