@@ -1,13 +1,27 @@
-import { close, open } from "../src/program/calls/file.ts";
+import { close, duplicate, open } from "../src/program/calls/file.ts";
 import { mount } from "../src/program/calls/mount.ts";
 import { mountFlags, openFlags } from "../src/program/flags.ts";
 import type { ProgramBuilder, Step } from "../src/program/step.ts";
 
 const MS_QUIET = mountFlags.MS_NOSUID | mountFlags.MS_NODEV | mountFlags.MS_NOEXEC;
 
+/** Where the child keeps the null device that masks are made of. */
+const nullFd = 202;
+
 /**
- * Hides a path of /proc or /sys: a directory below an empty read-only tmpfs, a file below the container's own
- * /dev/null, which mdocker made itself on a fresh tmpfs a moment ago (CVE-2025-31133). What does not exist needs no mask.
+ * Pins /dev/null, to be called when mdocker has made it on a fresh tmpfs and before any mount of the user: one on /dev
+ * could bring a symlink of that name, and a mask would put what it points to in reach (CVE-2025-31133).
+ */
+export function pinNull(builder: ProgramBuilder): void {
+  const common = { reason: "masks are made of this very device, whatever is mounted on /dev later" };
+  const fd = builder.add("child", open("/dev/null", openFlags.O_PATH, common));
+  builder.add("child", duplicate(fd, nullFd, "at a number that the masks can name"));
+  builder.add("child", close(fd, "pinned"));
+}
+
+/**
+ * Hides a path of /proc or /sys: a directory below an empty read-only tmpfs, a file below the null device that
+ * {@link pinNull} has pinned. What does not exist needs no mask.
  */
 export function maskPath(builder: ProgramBuilder, path: string): void {
   const reason = "hidden: it tells about the host or changes it";
@@ -27,7 +41,7 @@ export function maskPath(builder: ProgramBuilder, path: string): void {
   builder.add(
     "child",
     mount({
-      source: "/dev/null",
+      source: `/proc/self/fd/${nullFd}`,
       target: path,
       flags,
       reason,

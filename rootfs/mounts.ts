@@ -35,17 +35,18 @@ function hideBelow(builder: ProgramBuilder, path: string): void {
 const place = "a mount needs a place to be mounted on";
 
 /** Makes an empty file to mount onto, with the directories above it; what exists stays as it is. */
-function makeFile(builder: ProgramBuilder, path: string): void {
+function makeFile(builder: ProgramBuilder, path: string, follow: boolean): void {
   makeDirectories(builder, dirname(path), place);
-  // A directory or a read-only filesystem that already has the name is as good: the mount will tell.
+  // A directory, a socket or a read-only filesystem that already has the name is as good: the mount will tell.
   const common = {
     reason: place,
-    tolerate: ["EISDIR", "EROFS", "ELOOP"],
+    tolerate: ["EISDIR", "EROFS", "ELOOP", "ENXIO"],
     skip: 1,
   };
   // Not for writing, which would copy the image's file into the container's layer; and a FIFO must not hold us up.
   const flags = openFlags.O_RDONLY | openFlags.O_CREAT | openFlags.O_NOCTTY | openFlags.O_NONBLOCK;
-  const fd = builder.add("child", open(path, flags, common, 0o644));
+  const nofollow = follow ? 0 : openFlags.O_NOFOLLOW;
+  const fd = builder.add("child", open(path, flags | nofollow, common, 0o644));
   builder.add("child", close(fd, "only its name is needed"));
 }
 
@@ -53,8 +54,8 @@ function makeFile(builder: ProgramBuilder, path: string): void {
  * Opens the target of a mount and refuses what a hostile image could put there: the descriptor pins the place, and a
  * target inside procfs would take the masks off (CVE-2019-16884, CVE-2021-30465).
  */
-function openChecked(builder: ProgramBuilder, path: string, label: string): StepRef {
-  const target = builder.add("child", openTarget(path, label));
+function openChecked(builder: ProgramBuilder, path: string, follow: boolean, label: string): StepRef {
+  const target = builder.add("child", openTarget(path, follow, label));
   const filesystem = cell(STATFS_SIZE);
   builder.add("child", {
     kind: "syscall",
@@ -85,7 +86,16 @@ export interface OpenedSource {
   readonly directory: boolean;
 }
 
-/** Opens the sources of all bind mounts, while the host's tree is still in sight. `isDirectory` is asked on the host. */
+/** Whether what is mounted on the source later shall show in the container, or the other way round. */
+export function sharesEvents({ options = [] }: OciMount): boolean {
+  const { propagation } = parseMountOptions(options);
+  return propagation !== undefined && (propagation & mountFlags.MS_PRIVATE) === 0;
+}
+
+/**
+ * Opens the sources of all bind mounts, while the host's tree is still in sight. Those that share events must be opened
+ * before the ties to the host's mounts are cut: the copy keeps the tie. `isDirectory` is asked on the host.
+ */
 export function openSources(
   builder: ProgramBuilder,
   mounts: readonly OciMount[],
@@ -107,19 +117,27 @@ export function openSources(
   return opened;
 }
 
-/** Attaches an opened source at its destination inside the container's root. */
-export function bindMount(builder: ProgramBuilder, item: OciMount, { tree, directory }: OpenedSource): void {
+/**
+ * Attaches an opened source at its destination inside the container's root. Without `follow` it covers a symlink at the
+ * destination instead of what that points to, which may be nothing.
+ */
+export function bindMount(
+  builder: ProgramBuilder,
+  item: OciMount,
+  { tree, directory }: OpenedSource,
+  follow: boolean,
+): void {
   const label = `bind ${item.source} on ${item.destination}`;
   if (directory) makeDirectories(builder, item.destination, place);
-  else makeFile(builder, item.destination);
-  const target = openChecked(builder, item.destination, label);
+  else makeFile(builder, item.destination, follow);
+  const target = openChecked(builder, item.destination, follow, label);
   builder.add("child", attachTree(tree, target, item.destination, label));
   hideBelow(builder, item.destination);
   builder.add("child", close(target, "the mount holds it now"));
   builder.add("child", close(tree, "attached"));
   const { propagation } = parseMountOptions(item.options ?? []);
-  // A detached copy is born private, recursively: only another wish needs a call.
-  if (propagation !== undefined && (propagation & mountFlags.MS_PRIVATE) === 0) {
+  // What was copied when all mounts were private already is private: only another wish needs a call.
+  if (propagation !== undefined && sharesEvents(item)) {
     const reason = "mount events travel as asked";
     builder.add("child", mount({ source: "", target: item.destination, flags: propagation, reason, label }));
   }

@@ -1,13 +1,13 @@
 import { dirname } from "node:path";
 import type { OverlayPlan } from "../../overlay/layers.ts";
 import { populateDev } from "../../rootfs/devices.ts";
-import { maskPath, protectPath, writeSysctl } from "../../rootfs/masks.ts";
-import { bindMount, makeDirectories, openSources, systemMount } from "../../rootfs/mounts.ts";
+import { maskPath, pinNull, protectPath, writeSysctl } from "../../rootfs/masks.ts";
+import { bindMount, makeDirectories, openSources, sharesEvents, systemMount } from "../../rootfs/mounts.ts";
 import { enterRoot, freezeRoot, isolateMounts, mountOverlay } from "../../rootfs/pivot.ts";
 import { UsageError } from "../core/errors.ts";
 import type { OciMount, OciNamespaceType, OciSpec } from "../core/oci.ts";
 import { expectValue } from "../program/calls/check.ts";
-import { chdir, close, duplicate, mkdir, open, write } from "../program/calls/file.ts";
+import { chdir, close, duplicate, open, write } from "../program/calls/file.ts";
 import { setHostname, setSeccompFilter, setUmask } from "../program/calls/identity.ts";
 import {
   clone,
@@ -21,11 +21,12 @@ import {
   unshareNamespaces,
 } from "../program/calls/process.ts";
 import { openTerminal, takeTerminal } from "../program/calls/terminal.ts";
-import { cell, text } from "../program/data.ts";
+import { cell } from "../program/data.ts";
 import { openFlags } from "../program/flags.ts";
 import { type Program, ProgramBuilder, type Step } from "../program/step.ts";
 import type { DeviceLink } from "../security/devices.ts";
 import { cloneFlags } from "../sys/namespaces.ts";
+import { addAfter, type Remains } from "./after.ts";
 import { execCandidates } from "./exec-paths.ts";
 import { addPrivileges, confineInit } from "./privileges.ts";
 
@@ -37,7 +38,7 @@ const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 
 /** What the program needs to know beyond the OCI document. */
-export interface ProgramFacts {
+export interface ProgramFacts extends Remains {
   readonly spec: OciSpec;
   readonly init: boolean;
   readonly interactive: boolean;
@@ -54,14 +55,6 @@ export interface ProgramFacts {
   readonly watch: readonly string[];
   /** Every step tells how long it took. */
   readonly traced: boolean;
-  /** Its cgroup in each hierarchy. */
-  readonly cgroupDirectories: readonly string[];
-  /** What is removed with it: `names` are the files of its directory. Absent when it is kept. */
-  readonly files?:
-    | (Pick<OverlayPlan, "work" | "upper" | "merged" | "directory"> & { readonly names: readonly string[] })
-    | undefined;
-  /** What the monitor makes when mdocker itself is gone. */
-  readonly orphanNote: string;
   readonly seccomp?: { readonly filter: Uint8Array; readonly name: string } | undefined;
   readonly deviceLinks: readonly DeviceLink[];
   /** Sysctls that the kernel may lack: set where it has them. */
@@ -141,18 +134,31 @@ const mountReasons: Readonly<Record<string, string>> = {
 
 function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
   const { spec } = facts;
-  const sources = openSources(builder, spec.mounts, facts.isDirectory);
+  const shared = openSources(builder, spec.mounts.filter(sharesEvents), facts.isDirectory);
+  isolateMounts(builder);
+  mountOverlay(builder, spec.root.path, facts.overlay.options, facts.overlay.cwd);
+  const sources = openSources(
+    builder,
+    spec.mounts.filter((item) => !sharesEvents(item)),
+    facts.isDirectory,
+  );
   enterRoot(builder, spec.root.path);
+  const containers = dirname(dirname(spec.root.path));
+  const masked = (spec.linux.maskedPaths ?? []).length > 0;
+  // The first one is mdocker's own; the user may have mounted on /dev too.
+  const dev = spec.mounts.find(({ destination }) => destination === "/dev");
   for (const item of spec.mounts) {
-    const opened = sources.get(item);
+    const opened = sources.get(item) ?? shared.get(item);
     if (opened !== undefined) {
-      bindMount(builder, item, opened);
+      // Images have links in place of /etc/resolv.conf that lead nowhere until their own services run.
+      bindMount(builder, item, opened, item.source?.startsWith(`${containers}/`) !== true);
     } else if (item.type === "cgroup") {
       for (const cgroup of facts.cgroupMounts) systemMount(builder, cgroup, "its own cgroup, read-only");
     } else {
       systemMount(builder, item, mountReasons[item.destination] ?? "as --tmpfs asks");
       if (item.destination === "/dev")
         builder.addAll("child", populateDev(spec.linux.devices ?? [], facts.deviceLinks));
+      if (item === dev && masked) pinNull(builder);
     }
   }
 }
@@ -169,8 +175,6 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
     setUmask(0, "modes of what is made here are exact"),
   ]);
   joinOthers(builder, spec);
-  isolateMounts(builder);
-  mountOverlay(builder, spec.root.path, facts.overlay.options, facts.overlay.cwd);
   addMounts(builder, facts);
   if (
     spec.hostname !== undefined &&
@@ -295,56 +299,6 @@ function expectInside(builder: ProgramBuilder, part: "child" | "command"): void 
       label,
     }),
   );
-}
-
-const AT_FDCWD = -100;
-const AT_REMOVEDIR = 0x200;
-
-function remove(path: string, directory: boolean, reason: string): Step {
-  const shown = directory ? "AT_REMOVEDIR" : "0";
-  return {
-    kind: "syscall",
-    call: "unlinkat",
-    args: [AT_FDCWD, text(path), directory ? AT_REMOVEDIR : 0],
-    text: () => `unlinkat(AT_FDCWD, ${JSON.stringify(path)}, ${shown})`,
-    reason,
-    label: `remove ${path}`,
-  };
-}
-
-/**
- * What the monitor takes away when the container has ended: its cgroup and, unless it is kept, its files. It does so in
- * a tenth of the time that mdocker would need. A layer that was written to is not empty: it stays for mdocker, and the
- * record with it. Last, for the case that mdocker itself is gone, a note for the next command.
- */
-function addAfter(builder: ProgramBuilder, facts: ProgramFacts): void {
-  for (const path of facts.cgroupDirectories) {
-    builder.add("after", remove(path, true, "no process is in it any more"));
-    builder.add("after", remove(dirname(path), true, "unless other containers are in it"));
-  }
-  if (facts.files !== undefined) {
-    const { work, upper, merged, directory, names } = facts.files;
-    const reason = "nothing is left behind";
-    // What the kernel leaves of a volatile overlay (fs/overlayfs/super.c).
-    const volatile = `${work}/work/incompat/volatile`;
-    builder.add("after", remove(`${volatile}/dirty`, false, reason));
-    for (const path of [volatile, `${work}/work/incompat`, `${work}/work`, work, merged]) {
-      builder.add("after", remove(path, true, reason));
-    }
-    const rest = [
-      ...names.map((name) => remove(`${directory}/${name}`, false, reason)),
-      remove(directory, true, reason),
-    ];
-    const written = { tolerate: ["ENOTEMPTY", "EEXIST"], skip: rest.length };
-    builder.add("after", {
-      ...remove(upper, true, "the container's own layer, if nothing was written to it"),
-      ...written,
-    });
-    builder.addAll("after", rest);
-  }
-  const reason = "only if mdocker itself is gone: the next command finds this note and removes the rest";
-  builder.add("alone", mkdir(dirname(facts.orphanNote), 0o700, reason));
-  builder.add("alone", mkdir(facts.orphanNote, 0o700, reason));
 }
 
 /** The program that makes this container, from the launcher's first call to execve. Pure but for `isDirectory`. */

@@ -25,14 +25,19 @@ export function cloneTree(path: string, recursive: boolean, label: string, reaso
   };
 }
 
-/** openat2(2) of a mount target: symlinks are followed inside the root, procfs's magic ones never. */
-export function openTarget(path: string, label: string): Step {
-  const how = words([openFlags.O_PATH | openFlags.O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS]);
+/**
+ * openat2(2) of a mount target: symlinks are followed inside the root, procfs's magic ones never; without `follow` a
+ * symlink at the end is the target itself.
+ */
+export function openTarget(path: string, follow: boolean, label: string): Step {
+  const nofollow = follow ? 0 : openFlags.O_NOFOLLOW;
+  const how = words([openFlags.O_PATH | openFlags.O_CLOEXEC | nofollow, 0, RESOLVE_NO_MAGICLINKS]);
+  const shown = follow ? "O_PATH|O_CLOEXEC" : "O_PATH|O_NOFOLLOW|O_CLOEXEC";
   return {
     kind: "syscall",
     call: "openat2",
     args: [AT_FDCWD, text(path), how, 24],
-    text: () => `openat2(AT_FDCWD, ${JSON.stringify(path)}, {O_PATH|O_CLOEXEC, RESOLVE_NO_MAGICLINKS}, 24)`,
+    text: () => `openat2(AT_FDCWD, ${JSON.stringify(path)}, {${shown}, RESOLVE_NO_MAGICLINKS}, 24)`,
     reason: "the target is pinned by a descriptor, so that nothing can be swapped under it",
     label,
   };

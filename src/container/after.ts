@@ -1,0 +1,74 @@
+import { dirname } from "node:path";
+import type { OverlayPlan } from "../../overlay/layers.ts";
+import { mkdir } from "../program/calls/file.ts";
+import { text } from "../program/data.ts";
+import type { ProgramBuilder, Step } from "../program/step.ts";
+
+/** What there is to take away when a container has ended. */
+export interface Remains {
+  /** Its cgroup in each hierarchy. */
+  readonly cgroupDirectories: readonly string[];
+  /** What is removed with it: `names` are the files of its directory. Absent when it is kept. */
+  readonly files?:
+    | (Pick<OverlayPlan, "work" | "upper" | "merged" | "directory"> & { readonly names: readonly string[] })
+    | undefined;
+  /** What the monitor makes when mdocker itself is gone. */
+  readonly orphanNote: string;
+}
+
+const AT_FDCWD = -100;
+const AT_REMOVEDIR = 0x200;
+
+function remove(path: string, directory: boolean, reason: string): Step {
+  const shown = directory ? "AT_REMOVEDIR" : "0";
+  return {
+    kind: "syscall",
+    call: "unlinkat",
+    args: [AT_FDCWD, text(path), directory ? AT_REMOVEDIR : 0],
+    text: () => `unlinkat(AT_FDCWD, ${JSON.stringify(path)}, ${shown})`,
+    reason,
+    label: `remove ${path}`,
+  };
+}
+
+/** The container's files, layer first: one that was written to ends it, and all stays. */
+function removeFiles(files: Remains["files"]): Step[] {
+  if (files === undefined) return [];
+  const { work, upper, merged, directory, names } = files;
+  const reason = "nothing is left behind";
+  // What the kernel leaves of a volatile overlay (fs/overlayfs/super.c).
+  const volatile = `${work}/work/incompat/volatile`;
+  const rest = [
+    ...names.map((name) => remove(`${directory}/${name}`, false, reason)),
+    remove(directory, true, reason),
+  ];
+  const written = { tolerate: ["ENOTEMPTY", "EEXIST"], skip: rest.length };
+  return [
+    remove(`${volatile}/dirty`, false, reason),
+    ...[volatile, `${work}/work/incompat`, `${work}/work`, work, merged].map((path) =>
+      remove(path, true, reason),
+    ),
+    { ...remove(upper, true, "the container's own layer, if nothing was written to it"), ...written },
+    ...rest,
+  ];
+}
+
+/**
+ * What the monitor takes away when the container has ended: its cgroup and, unless it is kept, its files. It does so in
+ * a tenth of the time that mdocker would need. A layer that was written to is not empty: it stays for mdocker, and the
+ * record with it. Last, for the case that mdocker itself is gone, a note for the next command.
+ */
+export function addAfter(builder: ProgramBuilder, facts: Remains): void {
+  const files = removeFiles(facts.files);
+  facts.cgroupDirectories.forEach((path, i) => {
+    // A container that may has made cgroups of its own below: that is mdocker's to remove, and so is all the rest.
+    const skip = 2 * (facts.cgroupDirectories.length - i) - 1 + files.length;
+    const kept = { tolerate: ["EBUSY", "ENOTEMPTY"], skip };
+    builder.add("after", { ...remove(path, true, "no process is in it any more"), ...kept });
+    builder.add("after", remove(dirname(path), true, "unless other containers are in it"));
+  });
+  builder.addAll("after", files);
+  const reason = "only if mdocker itself is gone: the next command finds this note and removes the rest";
+  builder.add("alone", mkdir(dirname(facts.orphanNote), 0o700, reason));
+  builder.add("alone", mkdir(facts.orphanNote, 0o700, reason));
+}
