@@ -30,25 +30,26 @@ function collected(pool: Pool): Pool {
   return { ...pool, leases: pool.leases.filter((lease) => lease.bootId === boot && isAlive(lease)) };
 }
 
-/** Replaces the pool by what `act` makes of it, alone; `act` returns undefined to leave the file as it is. */
-function changePool<T>(
-  instance: Instance,
-  name: string,
-  act: (pool: Pool) => { pool: Pool | undefined; result: T },
-): T {
-  const locked = (): T =>
-    withLock(networkFile(instance, name, "leases.lock"), () => {
-      const { pool, result } = act(readPool(instance, name));
-      if (pool !== undefined)
-        writeFileAtomic(networkFile(instance, name, "leases.json"), JSON.stringify(pool));
-      return result;
-    });
+/** Makes another pool of one, or undefined to leave it as it is. */
+type Change<T> = (pool: Pool) => { pool: Pool | undefined; result: T };
+
+/** Replaces the pool by what `act` makes of it, alone. @throws ENOENT when the network has no folder. */
+function changeKnownPool<T>(instance: Instance, name: string, act: Change<T>): T {
+  return withLock(networkFile(instance, name, "leases.lock"), () => {
+    const { pool, result } = act(readPool(instance, name));
+    if (pool !== undefined) writeFileAtomic(networkFile(instance, name, "leases.json"), JSON.stringify(pool));
+    return result;
+  });
+}
+
+/** The same, also for a network that has no folder yet. */
+function changePool<T>(instance: Instance, name: string, act: Change<T>): T {
   try {
-    return locked();
+    return changeKnownPool(instance, name, act);
   } catch (error) {
     if (!hasErrno(error, "ENOENT")) throw error;
     ensureNetworkFolder(instance, name);
-    return locked();
+    return changeKnownPool(instance, name, act);
   }
 }
 
@@ -98,12 +99,19 @@ export function adoptLease(
   });
 }
 
-/** Gives a container's address back; one that has none is fine. */
+/**
+ * Gives a container's address back; one that has none is fine. So is a full or read-only disk: a lease counts no more
+ * when its process has ended.
+ */
 export function releaseLease(instance: Instance, network: Pick<Network, "name">, container: string): void {
-  changePool(instance, network.name, (pool) => {
-    const after = release(pool, container);
-    return { pool: after.leases.length === pool.leases.length ? undefined : after, result: undefined };
-  });
+  try {
+    changeKnownPool(instance, network.name, (pool) => {
+      const after = release(pool, container);
+      return { pool: after.leases.length === pool.leases.length ? undefined : after, result: undefined };
+    });
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "ENOSPC", "EDQUOT", "EROFS")) throw error;
+  }
 }
 
 /** The leases of those who live, without a lock: a look at one moment. */

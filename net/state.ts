@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, unlinkSync } from "node:fs";
+import { readdirSync, unlinkSync } from "node:fs";
 import { readTextIfAny, writeFileAtomic } from "../src/core/atomic.ts";
 import { hasErrno } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
+import { makeDirectories } from "../src/core/make-directories.ts";
 import type { Instance } from "../src/core/paths.ts";
 import { bootId } from "../src/sys/process.ts";
 import type { Network } from "./network.ts";
@@ -30,7 +31,7 @@ export function networkFile(instance: Instance, name: string, file: string): str
 
 /** Makes the folders of a network. */
 export function ensureNetworkFolder(instance: Instance, name: string): void {
-  mkdirSync(join(networksFolder(instance), name), { recursive: true, mode: 0o700 });
+  makeDirectories(join(networksFolder(instance), name));
 }
 
 /** What is known of a network that was made, or that making or removing began, since the host booted. */

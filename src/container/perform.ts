@@ -11,6 +11,7 @@ import { SetupError } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import { join } from "../core/join.ts";
 import type { UndoStack } from "../core/undo.ts";
+import { writeFile } from "../core/write-file.ts";
 import { bootId, identify } from "../sys/process.ts";
 import { receiveWithFd } from "../sys/socket.ts";
 import { copyWindowSize } from "../sys/tty.ts";
@@ -94,9 +95,9 @@ function writeFiles(start: Start): void {
   writeSpec(instance, id, spec);
   const hostNetwork = request.network.kind === "host";
   const resolvers = resolvConf({ ...request, host: readHostResolvConf(), hostNetwork });
-  writeFileSync(join(etc, "hostname"), hostnameFile(spec.hostname ?? ""), { mode: 0o644 });
-  writeFileSync(join(etc, "resolv.conf"), resolvers, { mode: 0o644 });
-  writeFileSync(join(etc, "hosts"), "", { mode: 0o644 });
+  writeFile(join(etc, "hostname"), hostnameFile(spec.hostname ?? ""), 0o644);
+  writeFile(join(etc, "resolv.conf"), resolvers, 0o644);
+  writeFile(join(etc, "hosts"), "", 0o644);
   const { cidFile } = request;
   if (cidFile !== undefined) {
     // "x": should it have appeared meanwhile, it is somebody else's.
@@ -169,7 +170,7 @@ function writeHosts(start: Start): void {
     host: request.network.kind === "host" ? readHostHosts() : undefined,
   });
   // In place: the container has this very file bound, a renamed one would be another.
-  writeFileSync(join(containerPaths(instance, id).etc, "hosts"), content);
+  writeFile(join(containerPaths(instance, id).etc, "hosts"), content, 0o644);
 }
 
 function recordRunning(start: Start): void {

@@ -1,6 +1,5 @@
 import {
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -9,13 +8,14 @@ import {
   rmSync,
   symlinkSync,
   unlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { readTextIfAny, writeFileAtomic } from "../core/atomic.ts";
 import { hasErrno, SetupError, UsageError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
+import { makeDirectories } from "../core/make-directories.ts";
 import type { OciSpec } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
+import { writeFile } from "../core/write-file.ts";
 import { namePattern, newName } from "./names.ts";
 import type { ContainerRecord } from "./record.ts";
 
@@ -61,23 +61,12 @@ function namePath(instance: Instance, name: string): string {
 
 let serial = 0;
 
-/** Makes a directory; what is above it only when it turns out to be missing, once in the life of an instance. */
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, 0o700);
-  } catch (error) {
-    if (!hasErrno(error, "ENOENT")) throw error;
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  }
-}
-
 function linkName(instance: Instance, { id, name }: ContainerRecord): void {
   try {
     symlinkSync(id, namePath(instance, name));
   } catch (error) {
     if (!hasErrno(error, "ENOENT")) throw error;
-    // The first containers of an instance may all come here at once: that another has made it is fine.
-    mkdirSync(join(instance.root, "names"), { recursive: true, mode: 0o700 });
+    makeDirectories(join(instance.root, "names"));
     symlinkSync(id, namePath(instance, name));
   }
 }
@@ -104,15 +93,15 @@ export function reserveContainer(
     const record = { ...draft, name: name ?? newName(attempt) };
     if (attempt === 0) {
       const staging = join(containers, `.${process.pid}-${++serial}`);
-      makeDirectory(staging);
+      makeDirectories(staging);
       try {
-        writeFileSync(join(staging, "record.json"), JSON.stringify(record), { mode: 0o600 });
+        writeFile(join(staging, "record.json"), JSON.stringify(record), 0o600);
         renameSync(staging, paths.directory);
       } catch (error) {
         rmSync(staging, { recursive: true, force: true });
         throw error;
       }
-      makeDirectory(paths.run);
+      makeDirectories(paths.run);
     } else {
       writeRecord(instance, record);
     }
@@ -216,7 +205,7 @@ export function readRecord(instance: Instance, id: string): ContainerRecord | un
 }
 
 export function writeSpec(instance: Instance, id: string, spec: OciSpec): void {
-  writeFileSync(containerPaths(instance, id).spec, JSON.stringify(spec), { mode: 0o600 });
+  writeFile(containerPaths(instance, id).spec, JSON.stringify(spec), 0o600);
 }
 
 /** The OCI document of a container. @throws SetupError when it is missing. */

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { hasErrno } from "./errors.ts";
+import { namingFile } from "./write-file.ts";
 
 let serial = 0;
 
@@ -20,7 +21,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 
     renameSync(temporary, path);
   } catch (error) {
     unlinkSync(temporary);
-    throw error;
+    throw namingFile(error, path);
   }
 }
 

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { writeFileAtomic } from "../../core/atomic.ts";
 import { hasErrno } from "../../core/errors.ts";
 import { join } from "../../core/join.ts";
+import { makeDirectories } from "../../core/make-directories.ts";
 import type { Instance } from "../../core/paths.ts";
 import { libseccompPath } from "../../sys/seccomp.ts";
 import { type CompiledSeccomp, compileSeccomp } from "./compile.ts";
@@ -60,10 +61,10 @@ function readIfAny(path: string): Buffer | undefined {
 /** Keeps a compiled filter; where that cannot be, the next start compiles it again. */
 function keep(folder: string, path: string, bytes: Uint8Array): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeDirectories(folder);
     writeFileAtomic(path, bytes);
   } catch (error) {
-    if (!hasErrno(error, "EACCES", "EPERM", "EROFS")) throw error;
+    if (!hasErrno(error, "EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT")) throw error;
   }
 }
 
