@@ -1,5 +1,5 @@
 import { closeSync, existsSync } from "node:fs";
-import { ExitCode, MdockerError, messageOf } from "../core/errors.ts";
+import { ExitCode, hasErrno, MdockerError, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
@@ -114,7 +114,13 @@ function firstFailure({ launched, prepared, terminal }: Start): LaunchError | un
 
 function keepRecord(start: Start, exit: ExitRecord | undefined): void {
   const { record, prepared } = start;
-  if (record !== undefined) writeRecord(prepared.instance, { ...record, state: "exited", exit });
+  if (record === undefined) return;
+  try {
+    writeRecord(prepared.instance, { ...record, state: "exited", exit });
+  } catch (error) {
+    // Killed and removed by another: mdocker rm -f.
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
 }
 
 function describeOom({ spec }: Prepared): string {
