@@ -1,5 +1,5 @@
 import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
-import type { Observer } from "../src/core/explain.ts";
+import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import type { Instance } from "../src/core/paths.ts";
 import { withLock } from "../src/sys/flock.ts";
 import { defaultRouteMtu, refuseCollision } from "./collision.ts";
@@ -10,7 +10,7 @@ import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
 import { parseLink } from "./netlink/link.ts";
 import { bridgeAlias, type LiveNetwork, type Network } from "./network.ts";
 import { performSteps } from "./perform.ts";
-import { planNetwork } from "./plan.ts";
+import { describeNetwork, planNetwork } from "./plan.ts";
 import { ensureNetworkFolder, networksLock, readMarker, readMarkers, writeMarker } from "./state.ts";
 import { applySysctl, rememberSysctl } from "./sysctl.ts";
 import { tearDown } from "./tear-down.ts";
@@ -27,9 +27,32 @@ export function networkIsUp(instance: Instance, network: Network): LiveNetwork |
   return { network, bridgeIndex: link.index, mtu: marker.mtu };
 }
 
-/** The MTU that the network has or would get, for explaining a start before it is up. Reads only. */
-export function expectedMtu(network: Network): number {
-  return network.mtu ?? withNetlink(defaultRouteMtu);
+/** The same for those who only explain: without the right to read our files, as the bridge itself looks. */
+function seemsUp(instance: Instance, network: Network): { readonly mtu: number } | undefined {
+  try {
+    return networkIsUp(instance, network);
+  } catch (error) {
+    if (!hasErrno(error, "EACCES")) throw error;
+    const link = withNetlink((client) => findLink(client, network.bridge));
+    return link?.up === true && link.alias === bridgeAlias(network) ? link : undefined;
+  }
+}
+
+/** The MTU that the network has or would get, for explaining a start. Reads only. */
+export function expectedMtu(instance: Instance, network: Network): number {
+  return seemsUp(instance, network)?.mtu ?? network.mtu ?? withNetlink(defaultRouteMtu);
+}
+
+/** What {@link ensureNetwork} does when there is nothing to do. */
+function describeUp(network: Network): PlannedAction {
+  const reason = `network ${network.name} is up: nothing of it has to be made`;
+  return { kind: "netlink", text: `RTM_GETLINK ${network.bridge}`, reason, by: "parent" };
+}
+
+/** What {@link ensureNetwork} would do now. Reads only. */
+export function describeBringUp(instance: Instance, network: Network): PlannedAction[] {
+  if (seemsUp(instance, network) !== undefined) return [describeUp(network)];
+  return describeNetwork(network, expectedMtu(instance, network));
 }
 
 function sameNetwork(one: Network, other: Network): boolean {
@@ -48,8 +71,12 @@ export async function ensureNetwork(
   network: Network,
   observer?: Observer,
 ): Promise<LiveNetwork> {
+  const begin = performance.now();
   const up = networkIsUp(instance, network);
-  if (up !== undefined) return up;
+  if (up !== undefined) {
+    observer?.({ ...describeUp(network), ms: performance.now() - begin });
+    return up;
+  }
   const iptables = await openIptables();
   ensureNetworkFolder(instance, network.name);
   return withLock(networksLock(instance), () => {

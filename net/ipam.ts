@@ -100,6 +100,26 @@ export function adoptLease(
 }
 
 /**
+ * The address that {@link acquireLease} would give now, for explaining a start: nothing is taken. To whom the pool is
+ * not readable it is an empty one.
+ * @throws UsageError as acquireLease does.
+ */
+export async function peekLease(
+  instance: Instance,
+  network: Network,
+  { container, address }: Pick<LeaseRequest, "container" | "address">,
+): Promise<string> {
+  if (address !== undefined) await (await import("./subnet.ts")).checkFixedAddress(network, address);
+  let pool = EMPTY;
+  try {
+    pool = collected(readPool(instance, network.name));
+  } catch (error) {
+    if (!hasErrno(error, "EACCES")) throw error;
+  }
+  return take(pool, network, { container, address, bootId: bootId(), pid: 0, startTime: "0" }).lease.address;
+}
+
+/**
  * Gives a container's address back; one that has none is fine. So is a full or read-only disk: a lease counts no more
  * when its process has ended.
  */

@@ -19,9 +19,10 @@ type Actor = NonNullable<PerformedAction["by"]>;
 
 const headings: Readonly<Record<Actor, string>> = {
   parent: "mdocker itself, on the host",
-  launcher: "init as launcher and monitor, on the host",
-  child: "the child in its new namespaces, pid 1 of the container",
+  launcher: "init as launcher, on the host, from posix_spawn on",
+  child: "the child in its new namespaces, pid 1 of the container, from clone3 on",
   command: "the command's own process, up to its execve",
+  monitor: "init as monitor, on the host, when the container has ended",
 };
 
 const kindWidth = 9;
@@ -98,9 +99,10 @@ export function renderPlan(actions: readonly PerformedAction[], isTerminal: bool
   return actions.map((action) => renderer.render(action)).join("");
 }
 
-/** The plan for programs: an array of the actions. */
+/** The plan for programs: an array of the actions, with these fields and no others; `ms` only of what was measured. */
 export function renderJson(actions: readonly PerformedAction[]): string {
-  return `${JSON.stringify(actions, null, 2)}\n`;
+  const plain = actions.map(({ kind, by = "parent", text, reason, ms }) => ({ kind, by, text, reason, ms }));
+  return `${JSON.stringify(plain, null, 2)}\n`;
 }
 
 export interface TracerOptions {

@@ -1,6 +1,6 @@
-import { expectedMtu } from "../../net/bring-up.ts";
+import { describeBringUp, expectedMtu } from "../../net/bring-up.ts";
 import { describeEndpoint, describeLoopback, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
-import { describeNetwork } from "../../net/plan.ts";
+import { peekLease } from "../../net/ipam.ts";
 import type { PlannedAction } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
 import { type PartName, type Program, parts } from "../program/step.ts";
@@ -15,12 +15,12 @@ const runner: Readonly<Record<PartName, NonNullable<PlannedAction["by"]>>> = {
   launch: "launcher",
   child: "child",
   command: "command",
-  after: "launcher",
-  alone: "launcher",
+  after: "monitor",
+  alone: "monitor",
 };
 
 /** Every system call of a program, in order, with who makes it. */
-function describeProgram(program: Program): PlannedAction[] {
+export function describeProgram(program: Program): PlannedAction[] {
   return parts.flatMap((part) =>
     program.parts[part].map(({ text, reason }) => ({
       kind: "syscall" as const,
@@ -33,17 +33,27 @@ function describeProgram(program: Program): PlannedAction[] {
 
 const file = (text: string, reason: string): PlannedAction => ({ kind: "file", text, reason, by: "parent" });
 
-/** The endpoint as it would be; without an address asked for, with the first that a container can have. */
-function exampleEndpoint({ instance, id }: Prepared, { network, attachment, number }: Connection): Endpoint {
-  const address = attachment.address ?? network.gateway.replace(/\d+$/, (last) => String(Number(last) + 1));
+/** The address of each connection, as far as leased or foreseen. */
+type Addresses = readonly (string | undefined)[];
+
+function addressOf(addresses: Addresses, { network, number }: Connection): string {
+  const address = addresses[number];
+  if (address === undefined) throw new Error(`no address on ${network.name} was foreseen`);
+  return address;
+}
+
+/** The endpoint as it would be now. */
+function exampleEndpoint({ instance, id }: Prepared, connection: Connection, address: string): Endpoint {
+  const { network, attachment, number } = connection;
   const { ifname, mac } = attachment;
-  const live = { network, mtu: expectedMtu(network) };
+  const live = { network, mtu: expectedMtu(instance, network) };
   return planEndpoint({ instance, live, container: id, address, ifname, number, mac });
 }
 
-/** What a step does, as `--explain` shows it. */
-export function describeStep(prepared: Prepared, step: StartStep): PlannedAction[] {
+/** What mdocker itself does for a step, as `--explain` shows it. */
+export function describeStep(prepared: Prepared, step: StartStep, addresses: Addresses): PlannedAction[] {
   const paths = containerPaths(prepared.instance, prepared.id);
+  const { cidFile } = prepared.request;
   switch (step.kind) {
     case "reserve":
       return [
@@ -57,6 +67,7 @@ export function describeStep(prepared: Prepared, step: StartStep): PlannedAction
       return [
         file(`write ${paths.spec}`, "the OCI document of this container"),
         file(`write ${paths.etc}/{hostname,resolv.conf,hosts}`, "bound into the container below"),
+        ...(cidFile === undefined ? [] : [file(`write ${cidFile}`, "--cidfile")]),
         ...prepared.directories.map((path) =>
           file(`make directory ${path}`, "a volume needs its place on the host"),
         ),
@@ -72,15 +83,21 @@ export function describeStep(prepared: Prepared, step: StartStep): PlannedAction
         {
           kind: "process",
           text: "posix_spawn(init, from a sealed memfd)",
-          reason: "the launcher, later the monitor",
+          reason: "the launcher, later the monitor; what it does meanwhile is listed below",
           by: "parent",
         },
-        ...describeProgram(prepared.program),
       ];
     case "lease": {
-      const { attachment, network } = step.connection;
-      const which = attachment.address ?? `the next free address of ${network.subnet}`;
-      return [file(`lease ${which} from ${network.name}`, "under a lock: no two containers get the same")];
+      const { network, attachment } = step.connection;
+      const which =
+        attachment.address === undefined ? "the next free address" : "the address that was asked for";
+      const address = addressOf(addresses, step.connection);
+      return [
+        file(
+          `lease ${address} from ${network.name}`,
+          `${which}, under a lock: no two containers get the same`,
+        ),
+      ];
     }
     case "born":
       return [
@@ -92,9 +109,11 @@ export function describeStep(prepared: Prepared, step: StartStep): PlannedAction
         },
       ];
     case "network":
-      return describeNetwork(step.connection.network, expectedMtu(step.connection.network));
+      return describeBringUp(prepared.instance, step.connection.network);
     case "connect":
-      return describeEndpoint(exampleEndpoint(prepared, step.connection));
+      return describeEndpoint(
+        exampleEndpoint(prepared, step.connection, addressOf(addresses, step.connection)),
+      );
     case "loopback":
       return describeLoopback();
     case "hosts":
@@ -118,5 +137,13 @@ export function describeStep(prepared: Prepared, step: StartStep): PlannedAction
 /** The whole plan of a start, nothing done. Needs no privilege beyond reading the image store. */
 export async function explainRun(instance: Instance, request: RunRequest): Promise<PlannedAction[]> {
   const prepared = await prepare(instance, request, false);
-  return planStart(prepared).flatMap((step) => describeStep(prepared, step));
+  const addresses: string[] = [];
+  for (const { network, attachment, number } of prepared.connections) {
+    const { address } = attachment;
+    addresses[number] = await peekLease(instance, network, { container: prepared.id, address });
+  }
+  return [
+    ...planStart(prepared).flatMap((step) => describeStep(prepared, step, addresses)),
+    ...describeProgram(prepared.program),
+  ];
 }

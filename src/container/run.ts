@@ -199,6 +199,7 @@ export async function runContainer(
     return exitCodeOf(status);
   } catch (error) {
     const first = ended ? undefined : firstFailure(start);
+    if (observer !== undefined) (await import("./report.ts")).reportProgram(start, observer, false);
     throw await explainFailure(first ?? error, prepared);
   } finally {
     if (start.terminal !== undefined) closeSync(start.terminal);

@@ -8,8 +8,11 @@ export interface PlannedAction {
   readonly text: string;
   /** One clause: `the container sees only its own processes`. */
   readonly reason: string;
-  /** Who does it: the mdocker process, the launcher (later the monitor), the container's pid 1, or the command's process. */
-  readonly by?: "parent" | "launcher" | "child" | "command";
+  /**
+   * Who does it: the mdocker process, the launcher, the container's pid 1, the command's process, or the monitor, which
+   * the launcher becomes, when the container has ended.
+   */
+  readonly by?: "parent" | "launcher" | "child" | "command" | "monitor";
 }
 
 /** One thing that was done, with its duration in milliseconds where it could be measured. */

@@ -96,7 +96,10 @@ export function lastCapability(): number {
 
 let held: bigint | undefined;
 
-/** What this process itself can hand on: permitted and in the bounding set (/proc/self/status CapPrm, CapBnd). */
+/**
+ * What this process itself can hand on: permitted and in the bounding set (/proc/self/status CapPrm, CapBnd). Only root
+ * starts containers: who is not root, and asks for a plan, is told what root would have here.
+ */
 export function heldCapabilities(): bigint {
   if (held === undefined) {
     const status = readFileSync("/proc/self/status", "utf8");
@@ -104,7 +107,7 @@ export function heldCapabilities(): bigint {
       const at = status.indexOf(`\n${field}:\t`);
       return at < 0 ? 0n : BigInt(`0x${status.slice(at + field.length + 3, at + field.length + 19)}`);
     };
-    held = mask("CapPrm") & mask("CapBnd");
+    held = process.geteuid?.() === 0 ? mask("CapPrm") & mask("CapBnd") : mask("CapBnd");
   }
   return held;
 }

@@ -47,7 +47,9 @@ export async function startIdle(host: TestHost, name: string, flags: readonly st
     address: endpoints[0]?.address ?? "",
     sh: async (line) => {
       running.child.stdin.write(`${line.replaceAll("\n", " ")}\n`);
-      const [all, code] = await running.says(new RegExp(`^(?:[^]{${seen}})[^]*?\\n=code (\\d+)=$`, "m"));
+      const [all, code] = await running.says(
+        new RegExp(`^(?:[\\s\\S]{${seen}})[\\s\\S]*?\\n=code (\\d+)=$`, "m"),
+      );
       const output = all.slice(seen);
       seen += output.length;
       return { code: Number(code), output: output.replace(/\n\n=code \d+=$/, "").trim() };
