@@ -1,4 +1,3 @@
-// @vm
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Running } from "../../harness/command.ts";
