@@ -119,7 +119,12 @@ export function describeStep(prepared: Prepared, step: StartStep, addresses: Add
     case "hosts":
       return [file(`write ${paths.etc}/hosts`, "its own name resolves to its own address")];
     case "record":
-      return [file(`write ${paths.runningRecord}`, "pids and addresses, for ps, kill, exec and gc")];
+      return [
+        file(
+          `write ${prepared.request.keep ? paths.record : paths.runningRecord}`,
+          "pids and addresses, for ps, kill, exec and gc",
+        ),
+      ];
     case "go":
       return [
         {

@@ -47,7 +47,8 @@ export async function collectOrphans(instance: Instance): Promise<void> {
       const { removeTraces } = await import("./remove.ts");
       await removeTraces(instance, record);
     }
-    if (record === undefined || !isLive(record))
+    // A maker that is just being killed may still seem to live: then the next start looks again.
+    if (record === undefined || !(isLive(record) || hasOwner(record)))
       rmSync(orphanNote(instance, id), { recursive: true, force: true });
   }
 }

@@ -25,6 +25,7 @@ import {
   releaseName,
   removeContainerFiles,
   reserveContainer,
+  writeRecord,
   writeRunningRecord,
   writeSpec,
 } from "./store.ts";
@@ -191,7 +192,10 @@ function recordRunning(start: Start): void {
       mac,
     })),
   };
-  writeRunningRecord(start.prepared.instance, start.record);
+  const { instance, request } = start.prepared;
+  // What is kept must be known for what it is after a power failure too: without this it would seem half made.
+  if (request.keep) writeRecord(instance, start.record);
+  else writeRunningRecord(instance, start.record);
 }
 
 /** Lets the child go on to the command and waits until execve has happened. */

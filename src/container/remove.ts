@@ -4,10 +4,10 @@ import { disconnectEndpoint } from "../../net/endpoint.ts";
 import { releaseLease } from "../../net/ipam.ts";
 import { linkAlias } from "../../net/network.ts";
 import { removeLayers } from "../../overlay/prepare.ts";
-import { UsageError } from "../core/errors.ts";
+import { SetupError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
-import { isAlive } from "../sys/process.ts";
+import { isAlive, type ProcessIdentity } from "../sys/process.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
 import { sendSignal } from "./signals.ts";
@@ -16,14 +16,19 @@ import { containerPaths, releaseName, removeContainerFiles } from "./store.ts";
 /** How long the kernel may take to end all processes of a killed pid namespace. */
 const endingMs = 10_000;
 
-/** Waits until the processes of a killed container are gone: pid 1 ends last, the monitor after it. */
-async function awaitEnd(record: ContainerRecord): Promise<void> {
+/** Waits until the processes that a signal was sent to are gone. */
+async function awaitEnd(
+  name: string,
+  signal: NodeJS.Signals,
+  processes: readonly (ProcessIdentity | undefined)[],
+): Promise<void> {
   const deadline = Date.now() + endingMs;
-  while ([record.init, record.monitor].some((process) => process !== undefined && isAlive(process))) {
-    if (Date.now() > deadline)
-      throw new UsageError(
-        `container ${record.name} does not end after SIGKILL: see ps -p ${record.init?.pid}`,
-      );
+  for (;;) {
+    const left = processes.find((process) => process !== undefined && isAlive(process));
+    if (left === undefined) return;
+    if (Date.now() > deadline) {
+      throw new SetupError(`container ${name} does not end after ${signal}: see ps -p ${left.pid}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -50,8 +55,9 @@ export async function removeTraces(instance: Instance, record: ContainerRecord):
 }
 
 /**
- * Removes a container. A running one is refused unless `force`, which kills it first.
- * @throws UsageError when it runs; SetupError listing what could not be removed.
+ * Removes a container. A running one is refused unless `force`, which kills it first; one that is still being made is
+ * then given up by its maker.
+ * @throws UsageError when it runs; SetupError when it does not end, or listing what could not be removed.
  */
 export async function removeContainer(
   instance: Instance,
@@ -61,8 +67,16 @@ export async function removeContainer(
   if (isLive(record)) {
     if (!force)
       throw new UsageError(`container ${record.name} is running: stop it first, or use mdocker rm -f`);
-    if (record.init !== undefined && isAlive(record.init)) sendSignal(record.init.pid, "SIGKILL");
-    await awaitEnd(record);
+    const { name, init, monitor, owner } = record;
+    if (init === undefined && owner !== undefined && isAlive(owner)) {
+      // Still being made: whoever makes it takes everything back when told to end.
+      sendSignal(owner.pid, "SIGTERM");
+      await awaitEnd(name, "SIGTERM", [owner]);
+    } else {
+      if (init !== undefined && isAlive(init)) sendSignal(init.pid, "SIGKILL");
+      // Pid 1 ends last, the monitor after it.
+      await awaitEnd(name, "SIGKILL", [init, monitor]);
+    }
   }
   await removeTraces(instance, record);
 }

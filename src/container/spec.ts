@@ -64,6 +64,8 @@ function environment(request: RunRequest, facts: SpecFacts, hostname: string): s
   ];
   for (const entry of [...defaults, ...facts.image.env, ...request.env]) {
     const equals = entry.indexOf("=");
+    // An image may say anything; a word without a value is no variable.
+    if (equals <= 0) continue;
     variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
   return [...variables].map(([name, value]) => `${name}=${value}`);

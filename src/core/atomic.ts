@@ -10,7 +10,8 @@ let serial = 0;
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o600): void {
   const temporary = `${path}.${process.pid}.${++serial}.tmp`;
-  const fd = openSync(temporary, "wx", mode);
+  // What a killed process of our pid has left by this name is overwritten.
+  const fd = openSync(temporary, "w", mode);
   try {
     try {
       const bytes = typeof data === "string" ? Buffer.from(data) : data;

@@ -31,6 +31,12 @@ describe("from request to OCI document", () => {
     ]);
   });
 
+  test("a word of the image's environment without a value is no variable", () => {
+    const image = { ...facts().image, env: ["WORD", "=x", "A=1"] };
+    const { process } = buildSpec(request({}), facts({ image }));
+    expect(process.env.slice(-2)).toEqual(["HOME=/root", "A=1"]);
+  });
+
   test("the last of a name counts in the environment", () => {
     const image = { ...facts().image, env: ["A=image", "B=image"] };
     const { process } = buildSpec(
