@@ -16,12 +16,14 @@ function scriptInterpreter(path: string): string | undefined {
 
 /**
  * Says why execve(2) of `path` fails in a container with these layers (lowest first), in a few words that follow
- * `exec failed: /bin/x: `; undefined when the layers show no reason. Mounts over the layers are not seen.
+ * `exec failed: /bin/x: `; undefined when the layers show no reason. Mounts over the layers are not seen: for a file in
+ * one of them, `layers` is the mount's source and `interpreters` are the layers to look for its interpreter in.
  */
 export function explainExec(
   layers: readonly string[],
   path: string,
   arch: string = process.arch,
+  interpreters: readonly string[] = layers,
 ): string | undefined {
   const found = lookUp(layers, path);
   if (found === "ELOOP") return "too many symbolic links in the container";
@@ -31,7 +33,7 @@ export function explainExec(
   if (stat.isDirectory()) return "is a directory";
   if (!stat.isFile() || (stat.mode & 0o111) === 0) return "not executable";
   const missing = (interpreter: string) =>
-    typeof lookUp(layers, interpreter) === "string"
+    typeof lookUp(interpreters, interpreter) === "string"
       ? `its interpreter ${interpreter} is missing in the container`
       : undefined;
   const elf = readElf(host);

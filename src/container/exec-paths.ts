@@ -5,5 +5,7 @@
 export function execCandidates(command: string, env: readonly string[]): string[] {
   if (command.includes("/")) return [command];
   const path = env.find((entry) => entry.startsWith("PATH="))?.slice(5) ?? "/usr/local/bin:/usr/bin:/bin";
-  return path.split(":").map((directory) => `${directory === "" ? "." : directory}/${command}`);
+  return path
+    .split(":")
+    .map((directory) => `${directory === "" ? "." : directory.replace(/\/$/, "")}/${command}`);
 }

@@ -30,15 +30,8 @@ export interface RunOptions {
 /** A failed execve gets the exit code that a shell would give, and says what is wrong with the file. */
 async function explainFailure(error: unknown, prepared: Prepared): Promise<unknown> {
   if (!(error instanceof LaunchError) || !error.isExec) return error;
-  const command = prepared.spec.process.args[0] ?? "";
-  const { errno } = error.failure;
-  const { explainExec } = await import("../../rootfs/exec-failure.ts");
-  const missing = errno === "ENOENT" || errno === "ENOTDIR";
-  const why =
-    (command.includes("/") ? explainExec(prepared.layers, command) : undefined) ??
-    (missing ? "no such file in the container" : errno);
-  const code = missing ? ExitCode.notFound : ExitCode.notExecutable;
-  return new MdockerError(`exec failed: ${command}: ${why}`, code, { cause: error });
+  const { explainExecFailure } = await import("./exec-failure.ts");
+  return explainExecFailure(error, prepared);
 }
 
 /** Tells the observer what a step has done. Loaded for a trace only. */
