@@ -1,7 +1,7 @@
 import type { NetworkRequest } from "../core/network-request.ts";
 import type { OciResources } from "../core/oci.ts";
 
-/** What a container is doing; see `canGo` for which state may follow which. */
+/** What a container is doing, as it was written; `refresh` tells what it is really doing. */
 type ContainerState = "creating" | "created" | "running" | "paused" | "exited" | "dead";
 
 /** An interface that a container got on a network. */

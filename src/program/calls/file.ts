@@ -55,7 +55,7 @@ export function close(fd: Argument, reason: string): Step {
   };
 }
 
-/** mkdirat(2); an existing entry is no failure unless `fresh`. */
+/** mkdirat(2); an existing entry is no failure. */
 export function mkdir(path: string, mode: number, reason: string): Step {
   return {
     kind: "syscall",
