@@ -19,7 +19,9 @@ export interface Engine {
   /** A request for a container of the default image, with changes. */
   readonly request: (changes: Partial<RunRequest>) => RunRequest;
   readonly run: (request: RunRequest, options?: Partial<RunOptions>) => Promise<number>;
-  /** Fails unless all is as when the engine was made, networks taken down and descriptors of this process included. */
+  /** Fails unless all but the networks is as when the engine was made, and these descriptors are open. */
+  readonly expectSame: (descriptors: readonly string[]) => Promise<void>;
+  /** The same after the networks have been taken down: all of them. */
   readonly expectClean: (descriptors: readonly string[]) => Promise<void>;
 }
 
@@ -99,6 +101,10 @@ export async function withEngine<T>(act: (engine: Engine) => Promise<T>): Promis
           request,
           run: (wanted, options) =>
             runContainer(instance, wanted, { say: (line) => said.push(line), ...options }),
+          expectSame: async (descriptors) => {
+            await expectNothingLeft(fresh);
+            await expectDescriptors(descriptors);
+          },
           expectClean: async (descriptors) => {
             await collectGarbage(instance, { networks: true });
             await expectNothingLeft(fresh, "gone");

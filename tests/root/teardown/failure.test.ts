@@ -5,7 +5,6 @@ import { expect, test } from "vitest";
 import type { RunRequest } from "../../../src/container/request.ts";
 import { MdockerError } from "../../../src/core/errors.ts";
 import { type Engine, openDescriptors, withEngine } from "../../harness/engine.ts";
-import { expectNothingLeft } from "../../harness/snapshot.ts";
 
 /** A start that fails inside the container. */
 interface Failure {
@@ -122,7 +121,7 @@ const networks: readonly RunRequest["network"][] = [
 test("what fails inside the container is one line that names the step, and leaves nothing", async () => {
   try {
     await withEngine(async (engine) => {
-      const { run, request, fresh, said, expectClean } = engine;
+      const { run, request, said, expectSame, expectClean } = engine;
       for (const network of networks) {
         expect(await run(request({ network }))).toBe(0);
         await expectClean(openDescriptors());
@@ -136,9 +135,9 @@ test("what fails inside the container is one line that names the step, and leave
             expect({ what: failure.what, seen }).toEqual({ what: failure.what, seen: [failure.code, line] });
             expect(String(error)).not.toContain("\n");
           }
-          await expectNothingLeft(fresh);
-          await expectClean(descriptors);
+          await expectSame(descriptors);
         }
+        await expectClean(descriptors);
       }
       expect(said).toEqual([]);
     });
