@@ -1,4 +1,3 @@
-// @vm
 import { describe, expect, test } from "vitest";
 import { sharedHost } from "../../harness/shared-host.ts";
 
