@@ -17,64 +17,65 @@ const outOfMemory = (limit: string): string =>
   `mdocker: out of memory: the kernel killed a process of the container, which had reached its limit of ${limit} (--memory)\n`;
 
 describe("--memory", () => {
+  test.each([
+    ["below init", []],
+    ["as pid 1", ["--init=false"]],
+  ])("a command that takes memory from its first instruction on meets the limit: %s", async (_, flags) => {
+    await onHost(async (host) => {
+      const limits = ["-m", "32m", "--memory-swap", "32m"];
+      const command = ["run", ...none, ...limits, ...flags, "/usr/bin/tail", "/dev/zero"];
+      expect(await host.mdocker(command)).toEqual({ code: 137, stdout: "", stderr: outOfMemory("32MiB") });
+      await expectNothingLeft(host.fresh, "gone");
+    });
+  });
+
+  test("an end by lack of memory is told also when the command itself goes on", async () => {
+    await onHost(async (host) => {
+      const line = "tail /dev/zero; echo went on after $?";
+      expect(await host.mdocker(["run", ...none, "-m", "24M", "/bin/sh", "-c", line])).toEqual({
+        code: 0,
+        stdout: "went on after 137\n",
+        stderr: expect.stringContaining(outOfMemory("24MiB")),
+      });
+    });
+  });
+
+  test("a command that is killed otherwise has not run out of memory", async () => {
+    await onHost(async (host) => {
+      const command = ["run", ...none, "-m", "24m", "/bin/sh", "-c", "kill -9 $$"];
+      expect(await host.mdocker(command)).toEqual({ code: 137, stdout: "", stderr: "" });
+    });
+  });
+
+  test("is known of a kept container afterwards", async () => {
+    await onHost(async (host) => {
+      const kept = ["run", "--keep", "--name", "one", ...none, "-m", "24m"];
+      expect((await host.mdocker([...kept, "/usr/bin/tail", "/dev/zero"])).code).toBe(137);
+      const { stdout } = await host.mdocker(["inspect", "-f", "{{.exit.code}} {{.exit.oomKilled}}", "one"]);
+      expect(stdout).toBe("137 true\n");
+      await host.mdocker(["rm", "one"]);
+    });
+  });
+
+  test("and --memory-swap, --memory-reservation are what the kernel has", async () => {
+    await onHost(async (host) => {
+      const one = await startIdle(host, "one", [
+        ...[...none, "-m", "64m", "--memory-swap", "96m", "--memory-reservation", "32m"],
+      ]);
+      const value = (v1: string, v2: string): Promise<string> =>
+        limitValue(host, "one", "memory", { v1, v2 });
+      expect(await value("memory.limit_in_bytes", "memory.max")).toBe(String(64 * MiB));
+      expect(await value("memory.soft_limit_in_bytes", "memory.low")).toBe(String(32 * MiB));
+      // Memory and swap together on v1, swap alone on v2.
+      expect([String(96 * MiB), String(32 * MiB)]).toContain(
+        await value("memory.memsw.limit_in_bytes", "memory.swap.max"),
+      );
+      await one.end();
+    });
+  });
+
   test("what makes no sense is refused in one line", async () => {
     const cases: [string[], RegExp][] = [
-      ["below init", []],
-      ["as pid 1", ["--init=false"]],
-    ])("a command that takes memory from its first instruction on meets the limit: %s", async (_, flags) => 
-      await onHost(async (host) => {
-        const limits = ["-m", "32m", "--memory-swap", "32m"];
-        const command = ["run", ...none, ...limits, ...flags, "/usr/bin/tail", "/dev/zero"];
-        expect(await host.mdocker(command)).toEqual({ code: 137, stdout: "", stderr: outOfMemory("32MiB") });
-        await expectNothingLeft(host.fresh, "gone");
-      }););
-
-    test("an end by lack of memory is told also when the command itself goes on", async () => {
-      await onHost(async (host) => {
-        const line = "tail /dev/zero; echo went on after $?";
-        expect(await host.mdocker(["run", ...none, "-m", "24M", "/bin/sh", "-c", line])).toEqual({
-          code: 0,
-          stdout: "went on after 137\n",
-          stderr: expect.stringContaining(outOfMemory("24MiB")),
-        });
-      });
-    });
-
-    test("a command that is killed otherwise has not run out of memory", async () => {
-      await onHost(async (host) => {
-        const command = ["run", ...none, "-m", "24m", "/bin/sh", "-c", "kill -9 $$"];
-        expect(await host.mdocker(command)).toEqual({ code: 137, stdout: "", stderr: "" });
-      });
-    });
-
-    test("is known of a kept container afterwards", async () => {
-      await onHost(async (host) => {
-        const kept = ["run", "--keep", "--name", "one", ...none, "-m", "24m"];
-        expect((await host.mdocker([...kept, "/usr/bin/tail", "/dev/zero"])).code).toBe(137);
-        const { stdout } = await host.mdocker(["inspect", "-f", "{{.exit.code}} {{.exit.oomKilled}}", "one"]);
-        expect(stdout).toBe("137 true\n");
-        await host.mdocker(["rm", "one"]);
-      });
-    });
-
-    test("and --memory-swap, --memory-reservation are what the kernel has", async () => {
-      await onHost(async (host) => {
-        const one = await startIdle(host, "one", [
-          ...[...none, "-m", "64m", "--memory-swap", "96m", "--memory-reservation", "32m"],
-        ]);
-        const value = (v1: string, v2: string): Promise<string> =>
-          limitValue(host, "one", "memory", { v1, v2 });
-        expect(await value("memory.limit_in_bytes", "memory.max")).toBe(String(64 * MiB));
-        expect(await value("memory.soft_limit_in_bytes", "memory.low")).toBe(String(32 * MiB));
-        // Memory and swap together on v1, swap alone on v2.
-        expect([String(96 * MiB), String(32 * MiB)]).toContain(
-          await value("memory.memsw.limit_in_bytes", "memory.swap.max"),
-        );
-        await one.end();
-      });
-    });
-
-    test.each([
       [["-m", "4k", "--memory-swap", "1k"], /--memory-swap: 1k: expected at least --memory/],
       [["-m", "lots"], /--memory: lots: expected a size/],
       [["-m", "-5"], /--memory: -5: expected a size/],
