@@ -1,3 +1,4 @@
+import { monotonicMs } from "../src/core/clock.ts";
 import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import type { Instance } from "../src/core/paths.ts";
@@ -71,10 +72,10 @@ export async function ensureNetwork(
   network: Network,
   observer?: Observer,
 ): Promise<LiveNetwork> {
-  const begin = performance.now();
+  const begin = monotonicMs();
   const up = networkIsUp(instance, network);
   if (up !== undefined) {
-    observer?.({ ...describeUp(network), ms: performance.now() - begin });
+    observer?.({ ...describeUp(network), ms: monotonicMs() - begin });
     return up;
   }
   const iptables = await openIptables();

@@ -1,3 +1,4 @@
+import { monotonicMs } from "../src/core/clock.ts";
 import { messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import { type Instance, vethPrefix } from "../src/core/paths.ts";
@@ -208,7 +209,7 @@ export function disconnectEndpoint(
   endpoint: Pick<Endpoint, "hostName" | "alias">,
   observer?: Observer,
 ): void {
-  const start = performance.now();
+  const start = monotonicMs();
   withNetlink((client) => {
     const link = findLink(client, endpoint.hostName);
     if (link?.alias !== endpoint.alias) return;
@@ -218,7 +219,7 @@ export function disconnectEndpoint(
       text: `RTM_DELLINK ${endpoint.hostName}`,
       reason: "the container is gone; its end of the pair goes too",
       by: "parent",
-      ms: performance.now() - start,
+      ms: monotonicMs() - start,
     });
   });
 }

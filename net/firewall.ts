@@ -1,3 +1,4 @@
+import { monotonicMs } from "../src/core/clock.ts";
 import type { Observer } from "../src/core/explain.ts";
 import type { Iptables } from "./iptables.ts";
 import type { Network } from "./network.ts";
@@ -29,7 +30,7 @@ function applyTable(
   chains: readonly Chain[],
   observer: Observer | undefined,
 ): boolean {
-  const start = performance.now();
+  const start = monotonicMs();
   const lines = reconcile(owner, table, parseSaved(iptables.save(table)), chains);
   if (lines.length > 0) iptables.restore(table, lines);
   if (observer === undefined) return lines.length > 0;
@@ -44,7 +45,7 @@ function applyTable(
         }));
   // The whole table is one iptables-save and one iptables-restore: the time is told once.
   actions.forEach((action, at) => {
-    observer(at === actions.length - 1 ? { ...action, ms: performance.now() - start } : action);
+    observer(at === actions.length - 1 ? { ...action, ms: monotonicMs() - start } : action);
   });
   return lines.length > 0;
 }

@@ -1,3 +1,4 @@
+import { monotonicMs } from "../src/core/clock.ts";
 import type { Observer } from "../src/core/explain.ts";
 import type { NetlinkClient } from "./netlink/client.ts";
 import { describeStep, type Known, type NetlinkStep, requestOf } from "./step.ts";
@@ -16,9 +17,9 @@ export function performSteps(
   const requests = steps.map((step) => requestOf(step, known));
   if (observer === undefined) return client.exchange(requests);
   return steps.map((step, at) => {
-    const start = performance.now();
+    const start = monotonicMs();
     const [answer] = client.exchange(requests.slice(at, at + 1));
-    observer({ ...describeStep(step), ms: performance.now() - start });
+    observer({ ...describeStep(step), ms: monotonicMs() - start });
     return answer;
   });
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readTextIfAny, writeFileAtomic } from "../src/core/atomic.ts";
+import { monotonicMs } from "../src/core/clock.ts";
 import { hasErrno, SyscallError } from "../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import type { Instance } from "../src/core/paths.ts";
@@ -34,7 +35,7 @@ function read(path: string): string {
 /** Writes a setting unless it is so already. @throws SyscallError where /proc/sys cannot be written. */
 export function applySysctl(sysctl: Sysctl, observer: Observer | undefined): void {
   const { path, value } = sysctl;
-  const start = performance.now();
+  const start = monotonicMs();
   try {
     if (read(path) !== value) writeFileSync(join("/proc/sys", path), value);
   } catch (cause) {
@@ -43,7 +44,7 @@ export function applySysctl(sysctl: Sysctl, observer: Observer | undefined): voi
     const hint = errno === "EROFS" ? "/proc/sys is read-only here: are we inside a container?" : undefined;
     throw new SyscallError({ call: "sysctl", errno, subject: path.replaceAll("/", "."), hint }, { cause });
   }
-  observer?.({ ...describeSysctl(sysctl), ms: performance.now() - start });
+  observer?.({ ...describeSysctl(sysctl), ms: monotonicMs() - start });
 }
 
 function memory(instance: Instance): string {

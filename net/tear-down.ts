@@ -1,3 +1,4 @@
+import { monotonicMs } from "../src/core/clock.ts";
 import { messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer } from "../src/core/explain.ts";
 import type { Instance } from "../src/core/paths.ts";
@@ -46,11 +47,11 @@ export function tearDown({ instance, network, iptables, client, observer }: Tear
   };
   attempt(() => applyChains(iptables, network.owner, others, observer));
   attempt(() => {
-    const start = performance.now();
+    const start = monotonicMs();
     const link = findLink(client, network.bridge);
     if (link === undefined || !isBridgeOf(network, link)) return;
     removeLink(client, link.index);
-    const ms = performance.now() - start;
+    const ms = monotonicMs() - start;
     const text = `RTM_DELLINK ${network.bridge}`;
     observer?.({ kind: "netlink", text, reason: "no container is connected to it", by: "parent", ms });
   });
