@@ -23,6 +23,24 @@ export interface ExitRecord {
   readonly at: string;
   readonly oomKilled: boolean;
   readonly error?: string | undefined;
+  /**
+   * Why it ended, where that is known: `stopped` (asked to, and it went by itself), `killed` (asked to, and it took
+   * SIGKILL), `oom-killed` (the host had no memory left), `hard-limit-killed` (its own limit was reached).
+   */
+  readonly reason?: "stopped" | "killed" | "oom-killed" | "hard-limit-killed" | undefined;
+}
+
+/** What the health checks of a container have found. */
+export interface HealthRecord {
+  readonly status: "starting" | "healthy" | "unhealthy";
+  readonly failingStreak: number;
+  /** The last five, oldest first. */
+  readonly log: readonly {
+    readonly start: string;
+    readonly end: string;
+    readonly exitCode: number;
+    readonly output: string;
+  }[];
 }
 
 /** What mdocker knows of one container: `record.json` in its directory below the root. */
@@ -56,4 +74,7 @@ export interface ContainerRecord {
   readonly network: NetworkRequest;
   readonly endpoints: readonly EndpointRecord[];
   readonly resources: OciResources;
+  /** How often the supervisor has started it again by its restart policy. */
+  readonly restartCount?: number | undefined;
+  readonly health?: HealthRecord | undefined;
 }

@@ -1,6 +1,6 @@
 import { parseOom } from "../../cgroup/oom.ts";
 import { readTextIfAny } from "../core/atomic.ts";
-import { UsageError } from "../core/errors.ts";
+import { NotFoundError, UsageError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { exitCodeOf } from "../program/message.ts";
@@ -55,6 +55,6 @@ export function findContainer(instance: Instance, reference: string): ContainerR
   const [only, second] = matches;
   if (second !== undefined)
     throw new UsageError(`container ${reference}: ${matches.length} ids begin so: give more digits`);
-  if (only === undefined) throw new UsageError(`no such container: ${reference}`);
+  if (only === undefined) throw new NotFoundError(`no such container: ${reference}`);
   return refresh(instance, only);
 }

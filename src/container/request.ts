@@ -31,6 +31,31 @@ export type RootRequest =
   | { readonly kind: "image"; readonly reference: string; readonly pull: "never" | "missing" | "always" }
   | { readonly kind: "directory"; readonly path: string };
 
+/** When the supervisor starts a container again that has ended. */
+export interface RestartRequest {
+  readonly policy: "no" | "on-failure" | "always" | "unless-stopped";
+  /** For on-failure: how often in a row; 0 is without end. */
+  readonly maximumRetries: number;
+}
+
+/** How the supervisor finds out whether a container does its work. */
+export interface HealthRequest {
+  /** `["CMD", ...]`, `["CMD-SHELL", LINE]`, or `["NONE"]`. */
+  readonly test: readonly string[];
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures do not count for so long after a start. */
+  readonly startPeriodMs: number;
+  /** Failures in a row that make it unhealthy. */
+  readonly retries: number;
+}
+
+/** Where the output of a detached container goes. */
+export interface LogRequest {
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
 /** Everything a user can ask of one container, as the command line, a config file or an API body say it. */
 export interface RunRequest {
   readonly root: RootRequest;
@@ -70,4 +95,17 @@ export interface RunRequest {
   readonly cidFile?: string | undefined;
   readonly oomScoreAdj?: number | undefined;
   readonly umask?: number | undefined;
+  /** Lives on without the process that started it, and is kept by the supervisor. */
+  readonly detached?: boolean | undefined;
+  readonly restart?: RestartRequest | undefined;
+  readonly health?: HealthRequest | undefined;
+  readonly log?: LogRequest | undefined;
+  /** The signal that asks the command to end; default: the image's, else SIGTERM. */
+  readonly stopSignal?: string | undefined;
+  /** Seconds between that signal and SIGKILL; default 10, -1 waits without end. */
+  readonly stopTimeout?: number | undefined;
+  /** Removed as soon as it has ended. */
+  readonly autoRemove?: boolean | undefined;
+  /** stdin ends when the first client that is attached to it ends its own. */
+  readonly stdinOnce?: boolean | undefined;
 }

@@ -23,6 +23,15 @@ export class UsageError extends MdockerError {
   }
 }
 
+/** What the user names does not exist. */
+export class NotFoundError extends UsageError {}
+
+/** What the user asked for collides with what there is: a name in use, a container that runs. */
+export class ConflictError extends UsageError {}
+
+/** What the user asked for is so already. */
+export class NotModifiedError extends UsageError {}
+
 /** What the user asked for could not be set up on this host: exit code 2. */
 export class SetupError extends MdockerError {
   constructor(message: string, options?: ErrorOptions) {
