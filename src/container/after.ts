@@ -12,8 +12,8 @@ export interface Remains {
   readonly files?:
     | (Pick<OverlayPlan, "work" | "upper" | "merged" | "directory"> & { readonly names: readonly string[] })
     | undefined;
-  /** What the monitor makes when mdocker itself is gone. */
-  readonly orphanNote: string;
+  /** What the monitor makes when mdocker itself is gone; absent when the container lives on without. */
+  readonly orphanNote: string | undefined;
 }
 
 const AT_FDCWD = -100;
@@ -68,6 +68,7 @@ export function addAfter(builder: ProgramBuilder, facts: Remains): void {
     builder.add("after", remove(dirname(path), true, "unless other containers are in it"));
   });
   builder.addAll("after", files);
+  if (facts.orphanNote === undefined) return;
   const reason = "only if mdocker itself is gone: the next command finds this note and removes the rest";
   builder.add("alone", mkdir(dirname(facts.orphanNote), 0o700, reason));
   builder.add("alone", mkdir(facts.orphanNote, 0o700, reason));

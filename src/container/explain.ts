@@ -141,7 +141,7 @@ export function describeStep(prepared: Prepared, step: StartStep, addresses: Add
 
 /** The whole plan of a start, nothing done. Needs no privilege beyond reading the image store. */
 export async function explainRun(instance: Instance, request: RunRequest): Promise<PlannedAction[]> {
-  const prepared = await prepare(instance, request, false);
+  const prepared = await prepare(instance, request);
   const addresses: string[] = [];
   for (const { network, attachment, number } of prepared.connections) {
     const { address } = attachment;

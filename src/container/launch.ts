@@ -34,6 +34,8 @@ export interface LaunchFiles {
   readonly stdio: readonly [number, number, number];
   /** Our end of a stream that a traced program writes its durations to. */
   readonly traced: boolean;
+  /** What the monitor keeps open: the FIFOs of a detached container. */
+  readonly held?: readonly number[] | undefined;
 }
 
 /** A step failed before the command ran: names the step, the errno and, for the curious, the call. */
@@ -92,6 +94,9 @@ export function launch(program: Program, files: LaunchFiles): Launched {
     ]);
     if (files.cgroupDirectory !== undefined)
       fds.set(inherited.cgroup, keep(openSync(files.cgroupDirectory, "r")));
+    files.held?.forEach((fd, i) => {
+      fds.set(inherited.hold + i, fd);
+    });
     let trace: Stream | undefined;
     if (files.traced) {
       // A pipe holds two thousand messages; a socket, that counts its bookkeeping, two hundred.

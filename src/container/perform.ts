@@ -13,7 +13,7 @@ import { join } from "../core/join.ts";
 import type { UndoStack } from "../core/undo.ts";
 import { writeFile } from "../core/write-file.ts";
 import { bootId, identify } from "../sys/process.ts";
-import { receiveWithFd } from "../sys/socket.ts";
+import { receiveWithFd, sendWithFd } from "../sys/socket.ts";
 import { copyWindowSize } from "../sys/tty.ts";
 import { abandon, awaitChild, LaunchError, type Launched, launch } from "./launch.ts";
 import { freeAbandonedName } from "./orphans.ts";
@@ -41,6 +41,8 @@ export interface Start {
   readonly failing: UndoStack;
   readonly observer: Observer | undefined;
   readonly stdio: readonly [number, number, number];
+  /** What the monitor of a detached container keeps open. */
+  readonly held?: readonly number[] | undefined;
   record: ContainerRecord | undefined;
   launched: Launched | undefined;
   /** By the number of the interface. */
@@ -61,12 +63,9 @@ function recordOf(start: Start): ContainerRecord {
   return start.record;
 }
 
-async function reserve(start: Start): Promise<void> {
-  const { prepared, kept } = start;
-  const { instance, id, request } = prepared;
-  if (request.name !== undefined) await freeAbandonedName(instance, request.name);
-  kept.push("container directory", () => removeContainerFiles(instance, id));
-  start.record = reserveContainer(instance, request.name, {
+/** The record of a container that is being made. */
+export function draftRecord({ instance, id, request, ...prepared }: Prepared): ContainerRecord {
+  return {
     version: 1,
     id,
     name: "",
@@ -76,7 +75,7 @@ async function reserve(start: Start): Promise<void> {
     created: new Date().toISOString(),
     labels: request.labels,
     state: "creating",
-    foreground: true,
+    foreground: request.detached !== true,
     keep: request.keep,
     bootId: bootId(),
     owner: identify(process.pid),
@@ -84,7 +83,15 @@ async function reserve(start: Start): Promise<void> {
     network: request.network,
     endpoints: [],
     resources: request.resources,
-  });
+  };
+}
+
+async function reserve(start: Start): Promise<void> {
+  const { prepared, kept } = start;
+  const { instance, id, request } = prepared;
+  if (request.name !== undefined) await freeAbandonedName(instance, request.name);
+  kept.push("container directory", () => removeContainerFiles(instance, id));
+  start.record = reserveContainer(instance, request.name, draftRecord(prepared));
   const { name } = start.record;
   kept.push("container name", () => releaseName(instance, name, id));
 }
@@ -118,6 +125,7 @@ function launchContainer(start: Start): void {
     runDirectory: containerPaths(instance, id).run,
     cgroupDirectory: cgroup.directory,
     stdio: start.stdio,
+    held: start.held,
     traced: start.observer !== undefined,
   });
 }
@@ -194,13 +202,13 @@ function recordRunning(start: Start): void {
   };
   const { instance, request } = start.prepared;
   // What is kept must be known for what it is after a power failure too: without this it would seem half made.
-  if (request.keep) writeRecord(instance, start.record);
+  if (request.keep && request.detached !== true) writeRecord(instance, start.record);
   else writeRunningRecord(instance, start.record);
 }
 
 /** Lets the child go on to the command and waits until execve has happened. */
 function go(start: Start): void {
-  const { program, spec } = start.prepared;
+  const { program, spec, request } = start.prepared;
   const { control, sync } = launchedOf(start);
   if (spec.process.terminal === true) {
     const { bytes, fd } = receiveWithFd(sync.fd, 1);
@@ -210,8 +218,9 @@ function go(start: Start): void {
       throw new SetupError("the container ended before it had a terminal");
     }
     start.terminal = fd;
+    if (request.detached === true) sendWithFd(control.fd, fd);
     // Before the command runs, so that it never sees a terminal of no size.
-    copyWindowSize(1, fd);
+    else copyWindowSize(1, fd);
   }
   control.release();
   sync.go();

@@ -78,17 +78,27 @@ async function connectionsOf(instance: Instance, request: RunRequest): Promise<C
   return connections;
 }
 
+export interface PrepareOptions {
+  /** Every step of the program tells how long it took. */
+  readonly traced?: boolean;
+  /** Of a container that exists; else a new one is chosen. */
+  readonly id?: string;
+}
+
 /**
  * Thinks a container through: image, user, privileges, limits, mounts, program. Looks at the host, changes nothing.
  * @throws UsageError or SetupError for what can be known to fail now.
  */
-export async function prepare(instance: Instance, request: RunRequest, traced: boolean): Promise<Prepared> {
+export async function prepare(
+  instance: Instance,
+  request: RunRequest,
+  { traced = false, id = newId() }: PrepareOptions = {},
+): Promise<Prepared> {
   const { cidFile } = request;
   if (cidFile !== undefined && existsSync(cidFile)) {
     throw new UsageError(`--cidfile: ${cidFile} exists already: remove it, or name another file`);
   }
   const root = findRoot(instance, request.root);
-  const id = newId();
   const paths = containerPaths(instance, id);
   if (commandLine(request, root.config).length === 0) {
     throw new UsageError(`no command given, and ${root.name} names none: add one at the end`);
@@ -121,7 +131,7 @@ export async function prepare(instance: Instance, request: RunRequest, traced: b
     spec,
     init: request.init,
     interactive: request.interactive,
-    foreground: true,
+    foreground: request.detached !== true,
     overlay,
     cgroupJoin: joined,
     cgroupBirth: directory !== undefined,
@@ -132,7 +142,7 @@ export async function prepare(instance: Instance, request: RunRequest, traced: b
     files: request.keep
       ? undefined
       : { ...overlay, names: [...overlay.links.map(({ path }) => basename(path)), ...containerFiles] },
-    orphanNote: orphanNote(instance, id),
+    orphanNote: request.detached === true ? undefined : orphanNote(instance, id),
     seccomp:
       security.seccomp === "unconfined"
         ? undefined

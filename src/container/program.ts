@@ -20,7 +20,7 @@ import {
   setSignalMask,
   unshareNamespaces,
 } from "../program/calls/process.ts";
-import { openTerminal, takeTerminal } from "../program/calls/terminal.ts";
+import { openTerminal, receiveDescriptor, takeTerminal } from "../program/calls/terminal.ts";
 import { cell } from "../program/data.ts";
 import { openFlags } from "../program/flags.ts";
 import { type Program, ProgramBuilder, type Step } from "../program/step.ts";
@@ -28,10 +28,14 @@ import type { DeviceLink } from "../security/devices.ts";
 import { cloneFlags } from "../sys/namespaces.ts";
 import { addAfter, type Remains } from "./after.ts";
 import { execCandidates } from "./exec-paths.ts";
+import { fifoNames } from "./fifos.ts";
 import { addPrivileges, confineInit } from "./privileges.ts";
 
-/** Numbers under which the launcher inherits what the parent opened for it; 3 is the program. */
-export const inherited = { control: 4, sync: 5, record: 6, cgroup: 7, trace: 8 } as const;
+/**
+ * Numbers under which the launcher inherits what the parent opened for it; 3 is the program. From `hold` on: the FIFOs
+ * of a detached container, in the order of src/container/fifos.ts.
+ */
+export const inherited = { control: 4, sync: 5, record: 6, cgroup: 7, trace: 8, hold: 9 } as const;
 
 const PR_SET_DUMPABLE = 4;
 const PR_SET_PDEATHSIG = 1;
@@ -98,6 +102,8 @@ function addLaunch(builder: ProgramBuilder, facts: ProgramFacts): void {
   for (const fd of [0, 1, 2, 3, inherited.sync, ...(facts.cgroupBirth ? [inherited.cgroup] : [])]) {
     add(close(fd, "the monitor keeps only its control stream"));
   }
+  if (!facts.foreground && facts.spec.process.terminal === true)
+    add(receiveDescriptor(inherited.control, "the terminal outlives whoever looks at it"));
 }
 
 function joinCgroups(builder: ProgramBuilder, facts: ProgramFacts): void {
@@ -301,6 +307,29 @@ function expectInside(builder: ProgramBuilder, part: "child" | "command"): void 
   );
 }
 
+/**
+ * What was written before the end still lies in the FIFOs, which live as long as somebody has them open: the monitor
+ * tells the supervisor of the end, and stays until one has collected everything.
+ */
+function addLinger(builder: ProgramBuilder): void {
+  const [ended, collected] = [
+    inherited.hold + fifoNames.indexOf("ended"),
+    inherited.hold + fifoNames.indexOf("collected"),
+  ];
+  builder.add(
+    "after",
+    write(ended, "x", { reason: "the supervisor learns of the end", label: "tell of the end" }),
+  );
+  builder.add("after", {
+    kind: "syscall",
+    call: "read",
+    args: [collected, cell(8), 1],
+    text: () => `read(${collected}, &byte, 1)`,
+    reason: "until the supervisor has read what the container wrote",
+    label: "wait for the supervisor",
+  });
+}
+
 /** The program that makes this container, from the launcher's first call to execve. Pure but for `isDirectory`. */
 export function buildProgram(facts: ProgramFacts): Program {
   const builder = new ProgramBuilder();
@@ -308,6 +337,7 @@ export function buildProgram(facts: ProgramFacts): Program {
   addChild(builder, facts);
   addCommand(builder, facts);
   addAfter(builder, facts);
+  if (!facts.foreground) addLinger(builder);
   return builder.build({
     init: facts.init,
     hangupKills: facts.foreground,

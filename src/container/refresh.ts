@@ -23,7 +23,7 @@ export function readExit(instance: Instance, id: string): ExitRecord | undefined
 
 /** True while some process of the container, or the one that makes it, lives. */
 export function isLive(record: ContainerRecord): boolean {
-  if (record.bootId !== bootId()) return false;
+  if (record.bootId !== bootId() || record.state === "exited" || record.state === "created") return false;
   return [record.init, record.monitor, record.state === "creating" ? record.owner : undefined].some(
     (process) => process !== undefined && isAlive(process),
   );
@@ -31,9 +31,11 @@ export function isLive(record: ContainerRecord): boolean {
 
 /** The record as it really is now: what claims to run but has no process has exited. Nothing is written. */
 function refresh(instance: Instance, record: ContainerRecord): ContainerRecord {
-  if (record.state === "exited" || record.state === "dead" || record.state === "created" || isLive(record))
-    return record;
-  return { ...record, state: "exited", exit: record.exit ?? readExit(instance, record.id) };
+  if (record.state === "exited" || record.state === "dead" || record.state === "created") return record;
+  // The monitor of a detached container outlives it until the supervisor has seen the end.
+  const exit = record.foreground ? undefined : readExit(instance, record.id);
+  if (exit === undefined && isLive(record)) return record;
+  return { ...record, state: "exited", exit: record.exit ?? exit ?? readExit(instance, record.id) };
 }
 
 /** All containers, newest first, in the state they are really in. */

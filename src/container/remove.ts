@@ -8,6 +8,7 @@ import { SetupError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { isAlive, type ProcessIdentity } from "../sys/process.ts";
+import { releaseMonitor } from "./collect.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
 import { sendSignal } from "./signals.ts";
@@ -74,9 +75,14 @@ export async function removeContainer(
       await awaitEnd(name, "SIGTERM", [owner]);
     } else {
       if (init !== undefined && isAlive(init)) sendSignal(init.pid, "SIGKILL");
+      if (!record.foreground) releaseMonitor(instance, record.id);
       // Pid 1 ends last, the monitor after it.
       await awaitEnd(name, "SIGKILL", [init, monitor]);
     }
+  }
+  if (!record.foreground) {
+    releaseMonitor(instance, record.id);
+    await awaitEnd(record.name, "SIGKILL", [record.monitor]);
   }
   await removeTraces(instance, record);
 }

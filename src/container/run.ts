@@ -5,12 +5,11 @@ import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { formatBytes } from "../core/units.ts";
 import { exitCodeOf } from "../program/message.ts";
-import { MissingImageError } from "./find-root.ts";
 import { abandon, failureOf, LaunchError } from "./launch.ts";
 import { collectOrphans } from "./orphans.ts";
 import { performStep, type Start } from "./perform.ts";
 import { planStart } from "./plan.ts";
-import { prepare } from "./prepare.ts";
+import { prepareWithImage } from "./prepare-image.ts";
 import type { Prepared } from "./prepared.ts";
 import type { ExitRecord } from "./record.ts";
 import { readExit } from "./refresh.ts";
@@ -122,25 +121,6 @@ function describeOom({ spec }: Prepared): string {
   return `out of memory: the kernel killed a process of the container, which had reached ${which}`;
 }
 
-/** Prepares, and makes the default image when that is what is missing and `--pull` does not forbid it. */
-async function prepareWithImage(
-  instance: Instance,
-  request: RunRequest,
-  { say, observer }: RunOptions,
-): Promise<Prepared> {
-  const traced = observer !== undefined;
-  try {
-    return await prepare(instance, request, traced);
-  } catch (error) {
-    const { root } = request;
-    if (!(error instanceof MissingImageError) || root.kind !== "image" || root.pull === "never") throw error;
-    const { ensureLabImage, labName } = await import("../../rootfs/lab/create.ts");
-    if (root.reference !== labName && root.reference !== `${labName}:latest`) throw error;
-    await ensureLabImage(instance, say);
-    return await prepare(instance, request, traced);
-  }
-}
-
 /**
  * Runs a container in the foreground: sets it up, attends to it, and leaves nothing of it but, with `keep`, its record
  * and writable layer. Returns the exit code: the command's own, or 128 and the signal.
@@ -153,7 +133,7 @@ export async function runContainer(
 ): Promise<number> {
   const { observer, say, afterStep } = options;
   await collectOrphans(instance);
-  const prepared = await prepareWithImage(instance, request, options);
+  const prepared = await prepareWithImage(instance, request, { say, traced: observer !== undefined });
   for (const note of prepared.notes) say(note);
   const start: Start = {
     prepared,

@@ -5,6 +5,7 @@ const numbers = {
   close: [3, 57],
   ioctl: [16, 29],
   sendmsg: [46, 211],
+  recvmsg: [47, 212],
   fchown: [93, 55],
   fstatfs: [138, 44],
   setsid: [112, 157],

@@ -6,6 +6,7 @@ const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 
 /** socketpair(2): two connected stream sockets, close-on-exec. */
@@ -49,4 +50,23 @@ export function receiveWithFd(
     control.readInt32LE(8) === SOL_SOCKET &&
     control.readInt32LE(12) === SCM_RIGHTS;
   return { bytes: data.subarray(0, length), fd: passed ? control.readInt32LE(16) : undefined };
+}
+
+/** sendmsg(2) on a stream socket: one byte, and with it the descriptor `fd` (SCM_RIGHTS). */
+export function sendWithFd(socket: number, fd: number): void {
+  const data = Buffer.from([1]);
+  const control = Buffer.alloc(24);
+  const iovec = Buffer.alloc(16);
+  const header = Buffer.alloc(56);
+  control.writeBigUInt64LE(20n, 0);
+  control.writeInt32LE(SOL_SOCKET, 8);
+  control.writeInt32LE(SCM_RIGHTS, 12);
+  control.writeInt32LE(fd, 16);
+  iovec.writeBigUInt64LE(koffi().address(data), 0);
+  iovec.writeBigUInt64LE(1n, 8);
+  header.writeBigUInt64LE(koffi().address(iovec), 16);
+  header.writeBigUInt64LE(1n, 24);
+  header.writeBigUInt64LE(koffi().address(control), 32);
+  header.writeBigUInt64LE(BigInt(control.length), 40);
+  call("long sendmsg(int fd, void *msg, int flags)", [socket, header, MSG_NOSIGNAL], { call: "sendmsg" });
 }

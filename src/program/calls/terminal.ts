@@ -36,6 +36,24 @@ function passDescriptor(socket: number, fd: number, reason: string): Step {
 }
 
 /**
+ * recvmsg(2) of one byte and the descriptor that comes with it, which stays open in whoever runs this: until then it
+ * waits. A sender that has gone, or has none to give, is no failure.
+ */
+export function receiveDescriptor(socket: number, reason: string): Step {
+  const payload = words([cell(8), 1]);
+  const header = words([0, 0, payload, 1, cell(24), 24, 0]);
+  return {
+    kind: "syscall",
+    call: "recvmsg",
+    args: [socket, header, 0],
+    tolerate: ["ECONNRESET"],
+    text: () => `recvmsg(${socket}, {SCM_RIGHTS, [fd]}, 0)`,
+    reason,
+    label: "receive the terminal",
+  };
+}
+
+/**
  * Opens a pseudo terminal of the container's own devpts, binds its inner end on /dev/console and passes the outer end
  * to the parent over `socket`. Runs in part child, after /dev is mounted.
  */

@@ -31,7 +31,7 @@ describe("a failure after any step of the plan is reported as it is, and leaves 
     async (_, changes) => {
       await withEngine(async ({ instance, request, run, said, expectSame, expectClean }) => {
         const wanted = request(changes);
-        const kinds = planStart(await prepare(instance, wanted, false)).map(({ kind }) => kind);
+        const kinds = planStart(await prepare(instance, wanted)).map(({ kind }) => kind);
         expect(kinds.at(-1)).toBe("go");
         // What is loaded and opened once for the life of this process.
         expect(await run({ ...wanted, terminal: false, keep: false, args: ["/bin/true"] })).toBe(0);

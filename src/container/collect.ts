@@ -1,0 +1,42 @@
+import { closeSync, writeSync } from "node:fs";
+import { disconnectEndpoint } from "../../net/endpoint.ts";
+import { releaseLease } from "../../net/ipam.ts";
+import { linkAlias } from "../../net/network.ts";
+import { hasErrno } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { openFifo } from "../sys/fifo.ts";
+import { fifoPath } from "./fifos.ts";
+import type { ContainerRecord } from "./record.ts";
+import { containerPaths } from "./store.ts";
+
+/**
+ * Lets the monitor of a detached container go: what its FIFOs held has been read, or is wanted by nobody. One that is
+ * gone already is fine.
+ */
+export function releaseMonitor(instance: Instance, id: string): void {
+  let fifo: number;
+  try {
+    fifo = openFifo(fifoPath(containerPaths(instance, id).run, "collected"), "write");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENXIO")) return;
+    throw error;
+  }
+  try {
+    writeSync(fifo, "x");
+  } catch (error) {
+    if (!hasErrno(error, "EAGAIN", "EPIPE")) throw error;
+  } finally {
+    closeSync(fifo);
+  }
+}
+
+/** Takes back what the network has of a container that has ended; its cgroup is removed by its monitor. */
+export function disconnectEnded(instance: Instance, record: ContainerRecord): void {
+  if (record.network.kind === "bridge") {
+    for (const { network } of record.network.attachments)
+      releaseLease(instance, { name: network }, record.id);
+  }
+  for (const { hostName, network } of record.endpoints) {
+    disconnectEndpoint({ hostName, alias: linkAlias({ owner: instance.prefix, name: network }, record.id) });
+  }
+}

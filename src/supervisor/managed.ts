@@ -1,0 +1,240 @@
+import { disconnectEnded, releaseMonitor } from "../container/collect.ts";
+import { readRequest } from "../container/create.ts";
+import { fifoPath } from "../container/fifos.ts";
+import type { ContainerRecord, ExitRecord } from "../container/record.ts";
+import { readExit } from "../container/refresh.ts";
+import type { RunRequest } from "../container/request.ts";
+import { startContainer } from "../container/start.ts";
+import { containerPaths, readRecord, removeRunDirectory, writeRecord } from "../container/store.ts";
+import { ConflictError, hasErrno, messageOf, NotFoundError } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { openFifo } from "../sys/fifo.ts";
+import { isAlive } from "../sys/process.ts";
+import { copyTerminalOf } from "../sys/pty.ts";
+import { reap } from "../sys/spawn.ts";
+import { containerEvent } from "./attributes.ts";
+import type { Attachment } from "./engine.ts";
+import type { EventBus } from "./events.ts";
+import { Fanout, Tap } from "./fanout.ts";
+import { ContainerRun } from "./run.ts";
+import { Stdin } from "./stdin.ts";
+
+/** How long the end of a monitor that was let go is waited for before it is looked at again. */
+const reapMs = 5;
+
+/** How a container ended whose monitor could not say it. */
+function lostExit(): ExitRecord {
+  const at = new Date().toISOString();
+  return { code: 137, at, oomKilled: false, error: "its monitor was killed" };
+}
+
+/** What happens when a container has ended: restart, removal. Decided by the supervisor. */
+export type AfterEnd = (container: ManagedContainer, exit: ExitRecord) => Promise<void>;
+
+/** What a managed container is among. */
+export interface Surroundings {
+  readonly events: EventBus;
+  readonly afterEnd: AfterEnd;
+  /** Shows a line to whoever reads the supervisor's own log. */
+  readonly say: (line: string) => void;
+}
+
+/** One detached container that the supervisor keeps: its current run, its clients, its end. */
+export class ManagedContainer {
+  readonly instance: Instance;
+  readonly id: string;
+  readonly request: RunRequest;
+  readonly fanout: Fanout = new Fanout();
+  readonly #events: EventBus;
+  readonly #afterEnd: AfterEnd;
+  readonly #stdin: Stdin;
+  readonly #taps = new Set<Tap>();
+  readonly #say: (line: string) => void;
+  #queue: Promise<void> = Promise.resolve();
+  #run: ContainerRun | undefined;
+  /** Resolves when the present run is over and everything about it is written. */
+  #over: Promise<void> = Promise.resolve();
+  #exits: ((exit: ExitRecord) => void)[] = [];
+  #removals: (() => void)[] = [];
+
+  constructor(instance: Instance, id: string, { events, afterEnd, say }: Surroundings) {
+    const request = readRequest(instance, id);
+    if (request === undefined)
+      throw new ConflictError(`container ${id.slice(0, 12)} was run in the foreground`);
+    this.instance = instance;
+    this.id = id;
+    this.request = request;
+    this.#events = events;
+    this.#afterEnd = afterEnd;
+    this.#say = say;
+    this.#stdin = new Stdin(request.stdinOnce === true);
+  }
+
+  /** @throws NotFoundError when it has been removed. */
+  get record(): ContainerRecord {
+    const record = readRecord(this.instance, this.id);
+    if (record === undefined) throw new NotFoundError(`no such container: ${this.id.slice(0, 12)}`);
+    return record;
+  }
+
+  get running(): boolean {
+    return this.#run !== undefined;
+  }
+
+  /** Resolves when the run that was going on when it was called is over. */
+  get over(): Promise<void> {
+    return this.#over;
+  }
+
+  /** Starts it. @throws as startContainer does. */
+  async start(): Promise<void> {
+    await this.#over;
+    const started = await startContainer(this.instance, this.record);
+    this.#begin(new ContainerRun(this.instance, started, this.fanout, this.#stdin), started.record);
+    this.#events.emit(containerEvent("start", started.record));
+  }
+
+  /** Takes over a container that an earlier supervisor has started. */
+  adopt(): void {
+    const { record } = this;
+    const { monitor } = record;
+    if (monitor === undefined) return;
+    const terminal = this.request.terminal ? copyTerminalOf(monitor.pid) : undefined;
+    const stdin = terminal === undefined && this.request.interactive ? this.#reopenStdin() : undefined;
+    const run = new ContainerRun(this.instance, { record, terminal, stdin }, this.fanout, this.#stdin);
+    this.#begin(run, record);
+  }
+
+  /** A client's connection to its streams; it may come before the start. */
+  attach(): Attachment {
+    const tap = new Tap();
+    this.#taps.add(tap);
+    const leave = this.fanout.add(tap.take);
+    return {
+      terminal: this.request.terminal,
+      stdout: tap.stdout,
+      stderr: tap.stderr,
+      stdin: this.request.interactive ? this.#stdin.open() : undefined,
+      detach: () => {
+        leave();
+        this.#taps.delete(tap);
+        tap.drop();
+      },
+    };
+  }
+
+  resize(rows: number, columns: number): void {
+    this.#run?.resize(rows, columns);
+  }
+
+  /** The end of the present run, or of the next. */
+  nextExit(): Promise<ExitRecord> {
+    return new Promise((resolve) => this.#exits.push(resolve));
+  }
+
+  /** Resolves when it has been removed. */
+  removal(): Promise<void> {
+    return new Promise((resolve) => this.#removals.push(resolve));
+  }
+
+  /** It is no more: whoever waits for that hears of it. */
+  removed(): void {
+    for (const tap of this.#taps) tap.end();
+    this.#stdin.abandon();
+    for (const tell of this.#removals.splice(0)) tell();
+  }
+
+  #begin(run: ContainerRun, record: ContainerRecord): void {
+    this.#run = run;
+    const exit = this.#attend(run, record);
+    this.#over = exit.then(
+      () => undefined,
+      (error: unknown) => this.#say(`container ${record.name}: ${messageOf(error)}`),
+    );
+    // Apart from the end itself: it may start the container again, which waits for the end.
+    exit
+      .then((how) => this.#afterEnd(this, how))
+      .catch((error: unknown) => {
+        this.#say(`container ${record.name}: ${messageOf(error)}`);
+      });
+  }
+
+  /** Runs `act` when nothing else that changes the container from one state to another is going on. */
+  exclusively<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(act);
+    this.#queue = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  async #attend(run: ContainerRun, started: ContainerRecord): Promise<ExitRecord> {
+    await run.ended;
+    const exit = readExit(this.instance, this.id) ?? lostExit();
+    await run.drain();
+    const record = this.#finish(started, exit);
+    // From here on nothing that it wrote can be lost.
+    releaseMonitor(this.instance, this.id);
+    await run.gone;
+    run.close();
+    await this.#reap(record);
+    this.#run = undefined;
+    this.#tell(record, exit);
+    return exit;
+  }
+
+  /** Writes down the end of a container that ended, monitor and all, while no supervisor was there. */
+  bury(): void {
+    const { record } = this;
+    const exit = readExit(this.instance, this.id) ?? lostExit();
+    const ended = this.#finish(record, exit);
+    this.#tell(ended, exit);
+    this.#afterEnd(this, exit).catch((error: unknown) => {
+      this.#say(`container ${record.name}: ${messageOf(error)}`);
+    });
+  }
+
+  #finish(started: ContainerRecord, exit: ExitRecord): ContainerRecord {
+    const record: ContainerRecord = { ...this.#latest(started), state: "exited", exit };
+    disconnectEnded(this.instance, record);
+    try {
+      writeRecord(this.instance, record);
+    } catch (error) {
+      // Removed by another meanwhile, or a full disk: what runs on must not be held up by it.
+      if (!hasErrno(error, "ENOENT")) this.#say(`container ${record.name}: ${messageOf(error)}`);
+    }
+    return record;
+  }
+
+  #tell(record: ContainerRecord, exit: ExitRecord): void {
+    removeRunDirectory(this.instance, this.id);
+    for (const tap of this.#taps) tap.end();
+    this.#taps.clear();
+    this.#events.emit(containerEvent("die", record, { exitCode: String(exit.code) }));
+    for (const tell of this.#exits.splice(0)) tell(exit);
+  }
+
+  /** The record as it is now: it may have been renamed or updated meanwhile. */
+  #latest(started: ContainerRecord): ContainerRecord {
+    return readRecord(this.instance, this.id) ?? started;
+  }
+
+  async #reap({ monitor }: ContainerRecord): Promise<void> {
+    // A few looks are enough: its descriptors are closed, so it is about to end.
+    for (let look = 0; monitor !== undefined && look < 100; look++) {
+      if (reap(monitor.pid, true) !== undefined || !isAlive(monitor)) return;
+      await new Promise((resolve) => setTimeout(resolve, reapMs));
+    }
+  }
+
+  #reopenStdin(): number | undefined {
+    try {
+      return openFifo(fifoPath(containerPaths(this.instance, this.id).run, "stdin"), "write");
+    } catch (error) {
+      // Nobody reads it any more.
+      if (hasErrno(error, "ENXIO", "ENOENT")) return undefined;
+      throw error;
+    }
+  }
+}

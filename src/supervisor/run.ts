@@ -1,0 +1,105 @@
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import { ReadStream } from "node:tty";
+import { fifoPath } from "../container/fifos.ts";
+import type { ContainerRecord } from "../container/record.ts";
+import type { StartedContainer } from "../container/start.ts";
+import { containerPaths } from "../container/store.ts";
+import { hasErrno } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { openFifo } from "../sys/fifo.ts";
+import { holdTerminal, readableBytes, resizeTerminal } from "../sys/pty.ts";
+import type { Fanout } from "./fanout.ts";
+import type { Stdin } from "./stdin.ts";
+
+/** How often it is looked whether all has been taken of what a container that has ended had written. */
+const drainMs = 2;
+
+/**
+ * One run of a detached container, from its start (or its adoption by a new supervisor) to its end: reads its output,
+ * feeds its stdin, and hears of its end. Everything is driven by the event loop: an idle container costs nothing.
+ */
+export class ContainerRun {
+  /** Resolves when the command has ended, or its monitor was killed. */
+  readonly ended: Promise<void>;
+  /** Resolves when the monitor is gone too. */
+  readonly gone: Promise<void>;
+  readonly #terminal:
+    | { readonly stream: ReadStream; readonly fd: number; readonly inner: number }
+    | undefined;
+  readonly #pipes: { readonly stream: Socket; readonly fd: number }[] = [];
+  readonly #fanout: Fanout;
+  readonly #stdin: Stdin;
+
+  constructor(
+    instance: Instance,
+    { record, terminal, stdin }: Omit<StartedContainer, "record"> & { readonly record: ContainerRecord },
+    fanout: Fanout,
+    clientStdin: Stdin,
+  ) {
+    const { run } = containerPaths(instance, record.id);
+    this.#fanout = fanout;
+    this.#stdin = clientStdin;
+    const news = new Socket({
+      fd: openFifo(fifoPath(run, "ended"), "read"),
+      readable: true,
+      writable: false,
+    });
+    this.gone = new Promise((resolve) => {
+      news.once("close", () => resolve());
+      news.on("error", () => news.destroy());
+    });
+    this.ended = new Promise((resolve) => {
+      news.once("data", () => resolve());
+      news.once("end", () => resolve());
+      news.once("close", () => resolve());
+    });
+    if (terminal === undefined) {
+      for (const name of ["stdout", "stderr"] as const) {
+        const fd = openFifo(fifoPath(run, name), "read");
+        const socket = new Socket({ fd, readable: true, writable: false });
+        socket.on("error", () => socket.destroy());
+        this.#pipes.push({ stream: socket, fd });
+        fanout.read(socket, name);
+      }
+      if (stdin !== undefined) {
+        clientStdin.connect(new Socket({ fd: stdin, readable: false, writable: true }));
+      }
+    } else {
+      const inner = holdTerminal(terminal);
+      const stream = new ReadStream(terminal);
+      fanout.read(stream, "stdout");
+      clientStdin.connect(stream);
+      this.#terminal = { stream, fd: terminal, inner };
+    }
+  }
+
+  /** The terminal's size; without a terminal, or when it has ended, nothing happens. */
+  resize(rows: number, columns: number): void {
+    if (this.#terminal === undefined || this.#terminal.stream.destroyed) return;
+    try {
+      resizeTerminal(this.#terminal.fd, rows, columns);
+    } catch (error) {
+      if (!hasErrno(error, "EIO", "EBADF")) throw error;
+    }
+  }
+
+  /** Resolves when all that was written before the end has been passed on. */
+  async drain(): Promise<void> {
+    while (this.#unread() || this.#fanout.busy) await new Promise((resolve) => setTimeout(resolve, drainMs));
+  }
+
+  #unread(): boolean {
+    const sources = this.#terminal === undefined ? this.#pipes : [this.#terminal];
+    return sources.some(({ stream, fd }) => !stream.destroyed && readableBytes(fd) > 0);
+  }
+
+  /** Closes everything, once. */
+  close(): void {
+    this.#stdin.disconnect();
+    for (const { stream } of this.#pipes) stream.destroy();
+    if (this.#terminal === undefined) return;
+    closeSync(this.#terminal.inner);
+    this.#terminal.stream.destroy();
+  }
+}

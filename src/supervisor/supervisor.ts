@@ -1,0 +1,182 @@
+import { createContainer, readRequest } from "../container/create.ts";
+import { killContainer } from "../container/kill.ts";
+import type { ContainerRecord, ExitRecord } from "../container/record.ts";
+import { findContainer, isLive, listContainers } from "../container/refresh.ts";
+import { removeContainer } from "../container/remove.ts";
+import type { RunRequest } from "../container/request.ts";
+import { listRecords } from "../container/store.ts";
+import { ConflictError, messageOf, NotModifiedError } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { isAlive } from "../sys/process.ts";
+import { containerEvent } from "./attributes.ts";
+import type { Attachment, ContainerUpdate, Engine, StopOptions, WaitCondition } from "./engine.ts";
+import { EventBus } from "./events.ts";
+import { ManagedContainer } from "./managed.ts";
+
+/** Keeps the detached containers of one instance. */
+export class Supervisor implements Engine {
+  readonly instance: Instance;
+  readonly events: EventBus = new EventBus();
+  readonly #say: (line: string) => void;
+  readonly #managed = new Map<string, ManagedContainer>();
+
+  constructor(instance: Instance, say: (line: string) => void) {
+    this.instance = instance;
+    this.#say = say;
+  }
+
+  /** Takes over what earlier supervisors have left: running containers, and ends that nobody has seen. */
+  async open(): Promise<void> {
+    for (const record of listRecords(this.instance)) {
+      if (record.foreground) continue;
+      try {
+        await this.#takeOver(record);
+      } catch (error) {
+        this.#say(`container ${record.name}: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  list(): ContainerRecord[] {
+    return listContainers(this.instance);
+  }
+
+  find(reference: string): ContainerRecord {
+    return findContainer(this.instance, reference.replace(/^\//, ""));
+  }
+
+  request(reference: string): RunRequest {
+    const { id, name } = this.find(reference);
+    const request = readRequest(this.instance, id);
+    if (request === undefined) throw new ConflictError(`container ${name} was run in the foreground`);
+    return request;
+  }
+
+  async create(request: RunRequest): ReturnType<Engine["create"]> {
+    const { record, notes } = await createContainer(this.instance, request, this.#say);
+    this.events.emit(containerEvent("create", record));
+    return { record, warnings: notes };
+  }
+
+  async start(reference: string): Promise<void> {
+    const container = this.#container(reference);
+    await container.exclusively(() => container.start());
+  }
+
+  async stop(reference: string, options: StopOptions): Promise<void> {
+    const record = this.find(reference);
+    if (!isLive(record)) throw new NotModifiedError(`container ${record.name} is not running`);
+    killContainer(this.instance, record, options.signal ?? 15);
+    await this.#managed.get(record.id)?.over;
+    this.events.emit(containerEvent("stop", record));
+  }
+
+  async restart(reference: string, options: StopOptions): Promise<void> {
+    const { id } = this.find(reference);
+    try {
+      await this.stop(id, options);
+    } catch (error) {
+      if (!(error instanceof NotModifiedError)) throw error;
+    }
+    await this.start(id);
+    this.events.emit(containerEvent("restart", this.find(id)));
+  }
+
+  async kill(reference: string, signal: number): Promise<void> {
+    const record = this.find(reference);
+    killContainer(this.instance, record, signal);
+    this.events.emit(containerEvent("kill", record, { signal: String(signal) }));
+  }
+
+  async pause(_reference: string): Promise<void> {}
+  async unpause(_reference: string): Promise<void> {}
+  async rename(_reference: string, _name: string): Promise<void> {}
+  async update(_reference: string, _update: ContainerUpdate): Promise<readonly string[]> {
+    return [];
+  }
+
+  async remove(
+    reference: string,
+    { force }: { readonly force: boolean; readonly volumes: boolean },
+  ): Promise<void> {
+    const { id } = this.find(reference);
+    const container = this.#managed.get(id);
+    const act = async (): Promise<void> => {
+      const record = this.find(id);
+      if (isLive(record) && !force) {
+        throw new ConflictError(
+          `You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
+        );
+      }
+      if (container?.running === true) {
+        killContainer(this.instance, record, 9);
+        await container.over;
+      }
+      await removeContainer(this.instance, this.find(id), { force });
+      this.#managed.delete(id);
+      container?.removed();
+      this.events.emit(containerEvent("destroy", record));
+    };
+    await (container === undefined ? act() : container.exclusively(act));
+  }
+
+  async wait(reference: string, condition: WaitCondition, abort: AbortSignal): ReturnType<Engine["wait"]> {
+    const container = this.#container(reference);
+    const aborted = new Promise<never>((_resolve, reject) => {
+      abort.addEventListener("abort", () => reject(abort.reason), { once: true });
+    });
+    aborted.catch(() => undefined);
+    const { exit } = container.record;
+    if (condition === "not-running" && !container.running)
+      return { code: exit?.code ?? 0, error: exit?.error };
+    let last: ExitRecord | undefined = exit;
+    const ended = container.nextExit().then((how) => {
+      last = how;
+    });
+    await Promise.race([condition === "removed" ? container.removal() : ended, aborted]);
+    return { code: last?.code ?? 0, error: last?.error };
+  }
+
+  attach(reference: string): Attachment {
+    return this.#container(reference).attach();
+  }
+
+  resize(reference: string, rows: number, columns: number): void {
+    this.#container(reference).resize(rows, columns);
+  }
+
+  /** The container's keeper; it gets one when it is first asked for. */
+  #container(reference: string): ManagedContainer {
+    const { id } = this.find(reference);
+    const known = this.#managed.get(id);
+    if (known !== undefined) return known;
+    const { events } = this;
+    const container = new ManagedContainer(this.instance, id, {
+      events,
+      say: this.#say,
+      afterEnd: (ended, exit) => this.#afterEnd(ended, exit),
+    });
+    this.#managed.set(id, container);
+    return container;
+  }
+
+  async #takeOver(record: ContainerRecord): Promise<void> {
+    const { monitor, id } = record;
+    if (record.state === "exited" || record.state === "created" || record.state === "dead") {
+      if (record.state === "exited" && readRequest(this.instance, id)?.autoRemove === true)
+        await this.remove(id, { force: false, volumes: true });
+      return;
+    }
+    const container = this.#container(id);
+    if (monitor !== undefined && isAlive(monitor)) container.adopt();
+    else container.bury();
+  }
+
+  async #afterEnd(container: ManagedContainer, exit: ExitRecord): Promise<void> {
+    if (container.request.autoRemove === true) {
+      await this.remove(container.id, { force: false, volumes: true });
+      return;
+    }
+    void exit;
+  }
+}
