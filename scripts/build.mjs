@@ -98,7 +98,7 @@ const lazyBuiltins = {
 };
 
 /** Libraries that few commands need, each a file of its own: what a start does not use it should not read either. */
-const libraries = ["execa", "ip-cidr", "tar-stream", "yaml"];
+const libraries = ["execa", "fastify", "ip-cidr", "tar-stream", "yaml"];
 
 const librariesApart = {
   name: "libraries-apart",

@@ -26,6 +26,7 @@ const levels: Readonly<Record<string, number>> = {
 const libraryBorders: Readonly<Record<string, RegExp>> = {
   koffi: /^src\/sys\//,
   commander: /^src\/cli\//,
+  fastify: /^src\/supervisor\//,
   execa: /^(net\/iptables\.ts|rootfs\/|src\/cli\/)/,
 };
 
