@@ -1,4 +1,5 @@
 import { closeSync, existsSync } from "node:fs";
+import { monotonicMs } from "../core/clock.ts";
 import { ExitCode, hasErrno, MdockerError, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
@@ -156,9 +157,9 @@ export async function runContainer(
     let index = 0;
     for (const step of planStart(prepared)) {
       await refuseInterrupted(signals, step);
-      const begin = performance.now();
+      const begin = monotonicMs();
       await performStep(start, step);
-      if (observer !== undefined) await report(start, step, performance.now() - begin, observer);
+      if (observer !== undefined) await report(start, step, monotonicMs() - begin, observer);
       afterStep?.(index++);
     }
     const status = await attend(start, signals);
