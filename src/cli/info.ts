@@ -7,10 +7,10 @@ import { listContainers } from "../container/refresh.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { formatBytes } from "../core/units.ts";
+import { versionText } from "../core/version-text.ts";
 import { print } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
-import { versionText } from "./version-text.ts";
 
 type Info = Readonly<Record<string, string | number>>;
 

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { killContainer } from "../container/kill.ts";
 import { findContainer } from "../container/refresh.ts";
+import { parseSignal } from "../core/signal.ts";
 import { forEach } from "./each.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
-import { parseSignal } from "./signal.ts";
 
 /** Adds `kill`. */
 export function registerKill(program: Command): void {

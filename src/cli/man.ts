@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { versionText } from "../core/version-text.ts";
 import { renderMan } from "./man-page.ts";
 import { print } from "./output.ts";
-import { versionText } from "./version-text.ts";
 
 /** Adds `man`. */
 export function registerMan(program: Command): void {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { versionText } from "../core/version-text.ts";
 import { print } from "./output.ts";
-import { versionText } from "./version-text.ts";
 
 /** What only the help of `mdocker` itself needs: description, version flag, and what to say when nothing was asked. */
 export function decorate(program: Command): void {

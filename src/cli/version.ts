@@ -1,7 +1,7 @@
 import { machine, release } from "node:os";
 import type { Command } from "commander";
+import { versionText } from "../core/version-text.ts";
 import { print } from "./output.ts";
-import { versionText } from "./version-text.ts";
 
 /** Adds `version`. */
 export function registerVersion(program: Command): void {

@@ -16,10 +16,10 @@ const levels: Readonly<Record<string, number>> = {
   overlay: 3,
   "src/security": 3,
   "src/container": 4,
-  "src/cli": 5,
   "src/supervisor": 5,
   "src/lab": 5,
-  "src/main.ts": 6,
+  "src/cli": 6,
+  "src/main.ts": 7,
 };
 
 /** Libraries that only these places may load. */

@@ -3,12 +3,12 @@ import { describeAge } from "../../../src/cli/age.ts";
 import { palette } from "../../../src/cli/colour.ts";
 import { renderJson, renderPlan, Tracer } from "../../../src/cli/explain.ts";
 import { describeContainer, filterContainers, renderContainers } from "../../../src/cli/ps.ts";
-import { parseSignal } from "../../../src/cli/signal.ts";
 import { renderTable } from "../../../src/cli/table.ts";
 import { renderTemplate } from "../../../src/cli/template.ts";
 import type { ContainerRecord } from "../../../src/container/record.ts";
 import { UsageError } from "../../../src/core/errors.ts";
 import type { PerformedAction } from "../../../src/core/explain.ts";
+import { parseSignal } from "../../../src/core/signal.ts";
 
 const id = "0123456789abcdef".repeat(4);
 const record: ContainerRecord = {

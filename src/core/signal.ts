@@ -1,6 +1,6 @@
 import { constants } from "node:os";
-import { UsageError } from "../core/errors.ts";
-import { nearest } from "../core/nearest.ts";
+import { UsageError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
 
 /** The first and the last real-time signal that programs may use (signal(7), glibc). */
 const realTimeMin = 34;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { readTextIfAny } from "../core/atomic.ts";
-import { builtFile, home } from "../core/home.ts";
+import { readTextIfAny } from "./atomic.ts";
+import { builtFile, home } from "./home.ts";
 
 /** mdocker's version: from the build, else from package.json. */
 export function versionText(): string {
