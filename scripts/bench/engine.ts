@@ -43,7 +43,7 @@ export async function liveOnce({ instance, peers }: BenchContext): Promise<numbe
   return ms;
 }
 
-const lives = 400;
+const lives = 200;
 
 /** What many containers leave in this process: so many that a leak shows above what the heap breathes. */
 async function growthOf(context: BenchContext): Promise<Row[]> {
@@ -51,18 +51,24 @@ async function growthOf(context: BenchContext): Promise<Row[]> {
   const resident = () => process.memoryUsage.rss() / 1024 ** 2;
   // The heap finds its size first.
   for (let life = 0; life < lives; life += 1) await liveOnce(context);
-  const [fds, memory] = [descriptors(), resident()];
-  for (let life = 0; life < lives; life += 1) await liveOnce(context);
-  const [moreFds, moreMemory] = [descriptors() - fds, resident() - memory];
+  const fds = descriptors();
+  const growths: number[] = [];
+  for (let block = 0; block < 3; block += 1) {
+    const before = resident();
+    for (let life = 0; life < lives; life += 1) await liveOnce(context);
+    growths.push(resident() - before);
+  }
+  // A leak grows in each of them, the heap's breath does not.
+  const [moreFds, moreMemory] = [descriptors() - fds, Math.min(...growths)];
   return [
     {
-      label: `file descriptors after ${lives} more`,
+      label: `file descriptors after ${3 * lives} more`,
       value: moreFds,
       unit: "",
       ratio: { to: "", value: moreFds, atMost: 0 },
     },
     {
-      label: `resident memory after ${lives} more`,
+      label: `resident memory after ${lives} more, least of 3`,
       value: moreMemory,
       unit: "MiB",
       ratio: { to: "", value: moreMemory, atMost: 4 },
