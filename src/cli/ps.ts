@@ -49,6 +49,7 @@ function status(record: ContainerRecord, now: number): string {
     case "creating":
       return "Creating";
     case "created":
+    case "starting":
       return "Created";
     case "dead":
       return "Dead";

@@ -187,6 +187,7 @@ function recordRunning(start: Start): void {
   start.record = {
     ...recordOf(start),
     state: "running",
+    exit: undefined,
     monitor,
     init: child,
     started: new Date().toISOString(),

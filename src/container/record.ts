@@ -1,8 +1,11 @@
 import type { NetworkRequest } from "../core/network-request.ts";
 import type { OciResources } from "../core/oci.ts";
 
-/** What a container is doing, as it was written; `refresh` tells what it is really doing. */
-type ContainerState = "creating" | "created" | "running" | "paused" | "exited" | "dead";
+/**
+ * What a container is doing, as it was written; `refresh` tells what it is really doing. One that is `creating` goes
+ * with its maker; one that is `starting` was whole before, and is again if the start comes to nothing.
+ */
+type ContainerState = "creating" | "created" | "starting" | "running" | "paused" | "exited" | "dead";
 
 /** An interface that a container got on a network. */
 interface EndpointRecord {

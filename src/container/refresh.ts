@@ -24,9 +24,11 @@ export function readExit(instance: Instance, id: string): ExitRecord | undefined
 /** True while some process of the container, or the one that makes it, lives. */
 export function isLive(record: ContainerRecord): boolean {
   if (record.bootId !== bootId() || record.state === "exited" || record.state === "created") return false;
-  return [record.init, record.monitor, record.state === "creating" ? record.owner : undefined].some(
-    (process) => process !== undefined && isAlive(process),
-  );
+  return [
+    record.init,
+    record.monitor,
+    record.state === "creating" || record.state === "starting" ? record.owner : undefined,
+  ].some((process) => process !== undefined && isAlive(process));
 }
 
 /** The record as it really is now: what claims to run but has no process has exited. Nothing is written. */
@@ -35,6 +37,9 @@ function refresh(instance: Instance, record: ContainerRecord): ContainerRecord {
   // The monitor of a detached container outlives it until the supervisor has seen the end.
   const exit = record.foreground ? undefined : readExit(instance, record.id);
   if (exit === undefined && isLive(record)) return record;
+  // Whoever started it is gone: it is what it was.
+  if (record.state === "starting")
+    return { ...record, state: record.exit === undefined ? "created" : "exited" };
   return { ...record, state: "exited", exit: record.exit ?? exit ?? readExit(instance, record.id) };
 }
 

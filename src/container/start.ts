@@ -94,24 +94,23 @@ export async function startContainer(instance: Instance, record: ContainerRecord
   try {
     const held = openHeld(run, heldNames(request)).map(close);
     if (request.stdinOnce === true && !request.terminal) close(...(openHeld(run, ["stdin"]) as [number]));
-    const creating: ContainerRecord = {
+    const starting: ContainerRecord = {
       ...record,
-      state: "creating",
+      state: "starting",
       bootId: bootId(),
       owner: identify(process.pid),
       monitor: undefined,
       init: undefined,
-      exit: undefined,
       endpoints: [],
     };
-    writeRunningRecord(instance, creating);
+    writeRunningRecord(instance, starting);
     start = {
       prepared,
       ...undo,
       observer: undefined,
       stdio: openStdio(run, request, close),
       held,
-      record: creating,
+      record: starting,
       launched: undefined,
       addresses: [],
       networks: [],
@@ -130,7 +129,7 @@ export async function startContainer(instance: Instance, record: ContainerRecord
     const feeds = request.interactive && !request.terminal;
     // Before ours of "both ends" is closed: a command that has no writer would see the end of its stdin.
     const stdin = feeds ? openFifo(fifoPath(run, "stdin"), "write") : undefined;
-    return { record: start.record ?? creating, terminal: start.terminal, stdin };
+    return { record: start.record ?? starting, terminal: start.terminal, stdin };
   } catch (error) {
     const first = start === undefined ? undefined : firstFailure(start);
     if (start?.terminal !== undefined) closeSync(start.terminal);

@@ -6,7 +6,7 @@ import { readExit } from "../container/refresh.ts";
 import type { RunRequest } from "../container/request.ts";
 import { startContainer } from "../container/start.ts";
 import { containerPaths, readRecord, removeRunDirectory, writeRecord } from "../container/store.ts";
-import { ConflictError, hasErrno, messageOf, NotFoundError } from "../core/errors.ts";
+import { ConflictError, hasErrno, messageOf, NotFoundError, SetupError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { openFifo } from "../sys/fifo.ts";
 import { isAlive } from "../sys/process.ts";
@@ -99,7 +99,16 @@ export class ManagedContainer {
     const { record } = this;
     const { monitor } = record;
     if (monitor === undefined) return;
-    const terminal = this.request.terminal ? copyTerminalOf(monitor.pid) : undefined;
+    let terminal: number | undefined;
+    try {
+      terminal = this.request.terminal ? copyTerminalOf(monitor.pid) : undefined;
+    } catch (error) {
+      // It was given none: the supervisor was killed before, and so the command has never run.
+      if (!(error instanceof SetupError)) throw error;
+      releaseMonitor(this.instance, this.id);
+      this.bury();
+      return;
+    }
     const stdin = terminal === undefined && this.request.interactive ? this.#reopenStdin() : undefined;
     const run = new ContainerRun(this.instance, { record, terminal, stdin }, this.fanout, this.#stdin);
     this.#begin(run, record);

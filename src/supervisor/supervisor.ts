@@ -1,10 +1,11 @@
+import { disconnectEnded, releaseMonitor } from "../container/collect.ts";
 import { createContainer, readRequest } from "../container/create.ts";
 import { killContainer } from "../container/kill.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
 import { findContainer, isLive, listContainers } from "../container/refresh.ts";
 import { removeContainer } from "../container/remove.ts";
 import type { RunRequest } from "../container/request.ts";
-import { listRecords } from "../container/store.ts";
+import { listRecords, removeRunDirectory } from "../container/store.ts";
 import { ConflictError, messageOf, NotModifiedError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { isAlive } from "../sys/process.ts";
@@ -162,14 +163,31 @@ export class Supervisor implements Engine {
 
   async #takeOver(record: ContainerRecord): Promise<void> {
     const { monitor, id } = record;
-    if (record.state === "exited" || record.state === "created" || record.state === "dead") {
-      if (record.state === "exited" && readRequest(this.instance, id)?.autoRemove === true)
-        await this.remove(id, { force: false, volumes: true });
-      return;
+    switch (record.state) {
+      case "created":
+      case "creating":
+      case "dead":
+        return;
+      case "exited":
+        if (readRequest(this.instance, id)?.autoRemove === true)
+          await this.remove(id, { force: false, volumes: true });
+        return;
+      case "starting":
+        // The command has not run: it waits for a word that never comes, and ends.
+        releaseMonitor(this.instance, id);
+        disconnectEnded(this.instance, record);
+        removeRunDirectory(this.instance, id);
+        return;
+      case "running":
+      case "paused": {
+        const container = this.#container(id);
+        if (monitor !== undefined && isAlive(monitor)) container.adopt();
+        else container.bury();
+        return;
+      }
+      default:
+        record.state satisfies never;
     }
-    const container = this.#container(id);
-    if (monitor !== undefined && isAlive(monitor)) container.adopt();
-    else container.bury();
   }
 
   async #afterEnd(container: ManagedContainer, exit: ExitRecord): Promise<void> {
@@ -179,4 +197,11 @@ export class Supervisor implements Engine {
     }
     void exit;
   }
+}
+
+/** A supervisor that has taken over what earlier ones left. `say` shows a line in its own log. */
+export async function createSupervisor(instance: Instance, say: (line: string) => void): Promise<Supervisor> {
+  const supervisor = new Supervisor(instance, say);
+  await supervisor.open();
+  return supervisor;
 }
