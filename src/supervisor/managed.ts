@@ -162,10 +162,18 @@ export class ManagedContainer {
     );
     // Apart from the end itself: it may start the container again, which waits for the end.
     exit
-      .then((how) => this.#afterEnd(this, how))
+      .then((how) => (how === undefined ? undefined : this.#afterEnd(this, how)))
       .catch((error: unknown) => {
         this.#say(`container ${record.name}: ${messageOf(error)}`);
       });
+  }
+
+  /** Lets it be, as it is: for the next supervisor. Resolves when nothing of it is under way here. */
+  async leave(): Promise<void> {
+    await this.#queue;
+    for (const tap of this.#taps) tap.end();
+    this.#run?.leave();
+    await this.#over;
   }
 
   /** Runs `act` when nothing else that changes the container from one state to another is going on. */
@@ -178,8 +186,9 @@ export class ManagedContainer {
     return result;
   }
 
-  async #attend(run: ContainerRun, started: ContainerRecord): Promise<ExitRecord> {
-    await run.ended;
+  /** Sees a run to its end; undefined when it was left to another supervisor. */
+  async #attend(run: ContainerRun, started: ContainerRecord): Promise<ExitRecord | undefined> {
+    if (!(await run.ended)) return undefined;
     const exit = readExit(this.instance, this.id) ?? lostExit();
     await run.drain();
     const record = this.#finish(started, exit);

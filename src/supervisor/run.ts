@@ -20,16 +20,18 @@ const drainMs = 2;
  * feeds its stdin, and hears of its end. Everything is driven by the event loop: an idle container costs nothing.
  */
 export class ContainerRun {
-  /** Resolves when the command has ended, or its monitor was killed. */
-  readonly ended: Promise<void>;
+  /** Resolves when the command has ended, or its monitor was killed: true. False when we have left it. */
+  readonly ended: Promise<boolean>;
   /** Resolves when the monitor is gone too. */
   readonly gone: Promise<void>;
   readonly #terminal:
     | { readonly stream: ReadStream; readonly fd: number; readonly inner: number }
     | undefined;
   readonly #pipes: { readonly stream: Socket; readonly fd: number }[] = [];
+  readonly #news: Socket;
   readonly #fanout: Fanout;
   readonly #stdin: Stdin;
+  #left = false;
 
   constructor(
     instance: Instance,
@@ -49,10 +51,11 @@ export class ContainerRun {
       news.once("close", () => resolve());
       news.on("error", () => news.destroy());
     });
+    this.#news = news;
     this.ended = new Promise((resolve) => {
-      news.once("data", () => resolve());
-      news.once("end", () => resolve());
-      news.once("close", () => resolve());
+      news.once("data", () => resolve(true));
+      news.once("end", () => resolve(true));
+      news.once("close", () => resolve(!this.#left));
     });
     if (terminal === undefined) {
       for (const name of ["stdout", "stderr"] as const) {
@@ -92,6 +95,13 @@ export class ContainerRun {
   #unread(): boolean {
     const sources = this.#terminal === undefined ? this.#pipes : [this.#terminal];
     return sources.some(({ stream, fd }) => !stream.destroyed && readableBytes(fd) > 0);
+  }
+
+  /** Leaves the container to the next supervisor: it goes on, and what it writes waits in its FIFOs. */
+  leave(): void {
+    this.#left = true;
+    this.#news.destroy();
+    this.close();
   }
 
   /** Closes everything, once. */

@@ -38,6 +38,16 @@ export class Supervisor implements Engine {
     }
   }
 
+  /** Ends in order: what runs goes on, and waits for the next supervisor; with `stop` it is stopped. */
+  async close({ stop }: { readonly stop: boolean }): Promise<void> {
+    const containers = [...this.#managed.values()];
+    if (stop) {
+      const running = containers.filter(({ running }) => running);
+      await Promise.allSettled(running.map(({ id }) => this.stop(id, {})));
+    }
+    await Promise.allSettled(containers.map((container) => container.leave()));
+  }
+
   list(): ContainerRecord[] {
     return listContainers(this.instance);
   }

@@ -2,7 +2,8 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import type { RunRequest } from "../../../src/container/request.ts";
-import { Supervisor } from "../../../src/supervisor/supervisor.ts";
+import { readRecord } from "../../../src/container/store.ts";
+import { createSupervisor, Supervisor } from "../../../src/supervisor/supervisor.ts";
 import { type Engine, openDescriptors, withEngine } from "../../harness/engine.ts";
 
 async function textOf(stream: Readable): Promise<string> {
@@ -122,6 +123,47 @@ describe("a detached container", () => {
       await supervisor.start(other);
       expect((await wait).code).toBe(3);
       expect(supervisor.list()).toEqual([]);
+    });
+  });
+
+  test("goes on without a supervisor, and the next one sees its end", async () => {
+    await withSupervisor(async (first, engine) => {
+      const say = (line: string): number => engine.said.push(line);
+      for (const terminal of [false, true]) {
+        const args = ["/bin/sh", "-c", "echo ready; read word; echo $word; exit 5"];
+        const id = await create(first, engine, { args, interactive: true, terminal });
+        await first.start(id);
+        const before = first.attach(id);
+        await once(before.stdout, "data");
+        await first.close({ stop: false });
+        expect(first.find(id).state).toBe("running");
+        const second = await createSupervisor(engine.instance, say);
+        const { stdin, stdout } = second.attach(id);
+        const [text, wait] = [textOf(stdout), second.wait(id, "next-exit", never)];
+        stdin?.write("over\n");
+        expect((await wait).code).toBe(5);
+        expect(await text).toContain("over");
+        await second.remove(id, { force: false, volumes: false });
+      }
+    });
+  });
+
+  test("that ended without a supervisor is known to the next one, exit code included", async () => {
+    await withSupervisor(async (first, engine) => {
+      const id = await create(first, engine, {
+        args: ["/bin/sh", "-c", "read x; exit 6"],
+        interactive: true,
+      });
+      await first.start(id);
+      const { stdin } = first.attach(id);
+      stdin?.write("now\n");
+      await first.close({ stop: false });
+      await expect.poll(() => first.find(id).state).toBe("exited");
+      const second = await createSupervisor(engine.instance, (line) => engine.said.push(line));
+      const { code } = await second.wait(id, "not-running", never);
+      expect(code).toBe(6);
+      await expect.poll(() => readRecord(engine.instance, id)?.state).toBe("exited");
+      await second.remove(id, { force: false, volumes: false });
     });
   });
 });
