@@ -1,5 +1,7 @@
-import { lstatSync, readdirSync, type Stats } from "node:fs";
-import { pathBytes, pathText, type RawPath, rawPath } from "../src/core/raw-path.ts";
+import { lstatSync, type Stats } from "node:fs";
+import { hasErrno } from "../src/core/errors.ts";
+import { pathText, type RawPath, rawPath } from "../src/core/raw-path.ts";
+import { Directory } from "../src/sys/directory.ts";
 import { findInMerged, isOpaque, isWhiteout } from "../src/sys/layered.ts";
 
 /** Added, changed or deleted. */
@@ -12,57 +14,120 @@ export interface LayerChange {
   readonly path: string;
 }
 
-function namesIn(directory: RawPath): RawPath[] {
-  return readdirSync(pathBytes(directory), "latin1");
+/** One look at a writable layer: what was found, and what does not count. */
+interface Walk {
+  readonly changes: { readonly kind: ChangeKind; readonly path: RawPath }[];
+  /** Mount points, and all directories above them. */
+  readonly places: ReadonlySet<RawPath>;
+  readonly aboves: ReadonlySet<RawPath>;
+}
+
+/** What a container that runs takes away while we look is not there. */
+function unlessGone<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
+    throw error;
+  }
 }
 
 /** Names of a merged directory of the lowers, without what is whited out. */
 function lowerNames(parts: readonly RawPath[]): RawPath[] {
-  return [...new Set(parts.flatMap(namesIn))].filter((name) => findInMerged(parts, name) !== undefined);
+  const names = parts.flatMap((part) => {
+    const directory = Directory.host(part);
+    try {
+      return directory.names();
+    } finally {
+      directory.close();
+    }
+  });
+  return [...new Set(names)].filter((name) => findInMerged(parts, name) !== undefined);
 }
 
 /** A directory is copied up whenever something in it changes; by itself it has changed only if this differs. */
-function isSameDirectory(a: Stats, b: Stats): boolean {
-  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && a.mtimeMs === b.mtimeMs;
+function isSameDirectory(a: Stats, b: Stats, times: boolean): boolean {
+  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && (!times || a.mtimeMs === b.mtimeMs);
+}
+
+/** What one entry of the upper changes. */
+function changesOf(
+  walk: Walk,
+  upper: Directory,
+  at: RawPath,
+  name: RawPath,
+  parts: readonly RawPath[],
+): void {
+  const { changes } = walk;
+  const path = `${at}/${name}`;
+  const stat = unlessGone(() => lstatSync(upper.entry(name)));
+  if (stat === undefined) return;
+  const old = findInMerged(parts, name);
+  if (isWhiteout(stat)) {
+    if (old !== undefined) changes.push({ kind: "D", path });
+    return;
+  }
+  const before = changes.length;
+  if (stat.isDirectory()) {
+    // Opened by name without following links: one that took the directory's place leads nowhere.
+    const inside = unlessGone(() => upper.child(name));
+    if (inside === undefined) return;
+    try {
+      changesIn(walk, inside, path, old?.stat.isDirectory() ? old.parts : []);
+    } finally {
+      inside.close();
+    }
+  }
+  const quiet = changes.length === before;
+  const isAbove = walk.aboves.has(path);
+  if (old === undefined) {
+    const empty = stat.isDirectory() ? quiet : stat.isFile() && stat.size === 0;
+    const isPlace = walk.places.has(path) || (stat.isDirectory() && isAbove);
+    if (!(isPlace && empty)) changes.push({ kind: "A", path });
+  } else if (!stat.isDirectory() || !quiet || !isSameDirectory(stat, old.stat, !isAbove)) {
+    changes.push({ kind: "C", path });
+  }
 }
 
 /** What one directory of the upper changes; `parts` are the directories that the lowers have there, if any. */
-function changesIn(upper: RawPath, at: RawPath, parts: readonly RawPath[]): LayerChange[] {
-  const changes: LayerChange[] = [];
-  const names = namesIn(upper);
+function changesIn(walk: Walk, upper: Directory, at: RawPath, parts: readonly RawPath[]): void {
+  const names = unlessGone(() => upper.names()) ?? [];
   // What an opaque directory hides, and has not itself, is deleted.
-  if (parts.length > 0 && at !== "" && isOpaque(upper)) {
+  if (parts.length > 0 && at !== "" && isOpaque(upper.self)) {
     const kept = new Set(names);
-    const gone = lowerNames(parts).filter((name) => !kept.has(name));
-    changes.push(...gone.map((name): LayerChange => ({ kind: "D", path: `${at}/${name}` })));
-  }
-  for (const name of names) {
-    const path = `${at}/${name}`;
-    const stat = lstatSync(pathBytes(`${upper}/${name}`));
-    const old = findInMerged(parts, name);
-    if (isWhiteout(stat)) {
-      if (old !== undefined) changes.push({ kind: "D", path });
-      continue;
+    for (const name of lowerNames(parts)) {
+      if (!kept.has(name)) walk.changes.push({ kind: "D", path: `${at}/${name}` });
     }
-    const isDirectory = stat.isDirectory();
-    const belowIt = old?.stat.isDirectory() ? old.parts : [];
-    const inside = isDirectory ? changesIn(`${upper}/${name}`, path, belowIt) : [];
-    if (old === undefined) changes.push({ kind: "A", path });
-    else if (!isDirectory || inside.length > 0 || !isSameDirectory(stat, old.stat)) {
-      changes.push({ kind: "C", path });
-    }
-    changes.push(...inside);
   }
-  return changes;
+  for (const name of names) changesOf(walk, upper, at, name, parts);
+}
+
+/** `/a/b/c` gives `/a` and `/a/b`. */
+function above(path: RawPath): RawPath[] {
+  const parts = path.split("/");
+  return parts.slice(2).map((_, i) => parts.slice(0, i + 2).join("/"));
 }
 
 /**
  * What a container has changed, as `docker diff` lists it: every path that its writable layer added, changed or deleted,
- * sorted, with the directories above as changed.
+ * sorted, with the directories above as changed. The container may be running, and may be hostile.
  * @param lowers Layers of the image, lowest first.
+ * @param mountPoints Places that were made for mounts, as long as they are empty: they and their making do not count.
  */
-export function diffLayers(upper: string, lowers: readonly string[]): LayerChange[] {
-  return changesIn(rawPath(upper), "", lowers.map(rawPath).reverse())
+export function diffLayers(
+  upper: string,
+  lowers: readonly string[],
+  mountPoints: readonly string[] = [],
+): LayerChange[] {
+  const places = new Set(mountPoints.map(rawPath));
+  const walk: Walk = { changes: [], places, aboves: new Set([...places].flatMap(above)) };
+  const root = Directory.host(upper);
+  try {
+    changesIn(walk, root, "", lowers.map(rawPath).reverse());
+  } finally {
+    root.close();
+  }
+  return walk.changes
     .sort((a, b) => (a.path < b.path ? -1 : 1))
     .map(({ kind, path }) => ({ kind, path: pathText(path) }));
 }

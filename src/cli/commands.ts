@@ -9,6 +9,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import("./run.ts")).registerRun,
   ps: async () => (await import("./ps.ts")).registerPs,
   inspect: async () => (await import("./inspect.ts")).registerInspect,
+  diff: async () => (await import("./diff.ts")).registerDiff,
   kill: async () => (await import("./kill.ts")).registerKill,
   rm: async () => (await import("./rm.ts")).registerRm,
   gc: async () => (await import("./gc.ts")).registerGc,
