@@ -7,3 +7,12 @@ export function parseOom(text: string): number {
   for (const [, count] of text.matchAll(/^oom_kill (\d+)$/gm)) kills += Number(count);
   return kills;
 }
+
+/**
+ * How often the limit of the cgroup itself left it without memory, from the same text: when the host has none left,
+ * processes are killed too, and this stays 0. Undefined on v1, which does not count it.
+ */
+export function parseLimitOom(text: string): number | undefined {
+  const count = /^oom (\d+)$/m.exec(text)?.[1];
+  return count === undefined ? undefined : Number(count);
+}

@@ -10,6 +10,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   ps: async () => (await import("./ps.ts")).registerPs,
   inspect: async () => (await import("./inspect.ts")).registerInspect,
   diff: async () => (await import("./diff.ts")).registerDiff,
+  stop: async () => (await import("./stop.ts")).registerStop,
   kill: async () => (await import("./kill.ts")).registerKill,
   rm: async () => (await import("./rm.ts")).registerRm,
   gc: async () => (await import("./gc.ts")).registerGc,

@@ -12,6 +12,7 @@ import { resolverOptions } from "./options/resolver.ts";
 import { rootOptions } from "./options/root.ts";
 import { securityOptions } from "./options/security.ts";
 import { showingOptions } from "./options/showing.ts";
+import { stoppingOptions } from "./options/stopping.ts";
 import { streamOptions } from "./options/streams.ts";
 import { sysctlOptions } from "./options/sysctl.ts";
 
@@ -19,6 +20,7 @@ import { sysctlOptions } from "./options/sysctl.ts";
 export const runOptions: readonly OptionTable[] = [
   rootOptions,
   identityOptions,
+  stoppingOptions,
   streamOptions,
   commandOptions,
   environmentOptions,

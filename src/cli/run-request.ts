@@ -15,6 +15,7 @@ import { readPids, readUlimits } from "./options/processes.ts";
 import { readResolver } from "./options/resolver.ts";
 import { readRoot } from "./options/root.ts";
 import { readSecurity } from "./options/security.ts";
+import { readStopping } from "./options/stopping.ts";
 import { readStreams } from "./options/streams.ts";
 import { readSysctl } from "./options/sysctl.ts";
 
@@ -56,6 +57,7 @@ export async function buildRequest(flags: Flags, given: Words, view: HostView): 
     ...readCommand(flags),
     env: readEnvironment(flags, view),
     ...readIdentity(flags, view),
+    ...(await readStopping(flags)),
     ...streams,
     ...readFiles(flags, view),
     network: readNetwork(flags),

@@ -15,6 +15,7 @@ export interface FoundRoot {
     readonly entrypoint: readonly string[];
     readonly cwd: string;
     readonly user: string;
+    readonly stopSignal?: string | undefined;
   };
 }
 
@@ -47,10 +48,17 @@ export function findRoot(instance: Instance, root: RootRequest): FoundRoot {
   if (image === undefined) {
     throw new MissingImageError(root.reference);
   }
-  const { Env, Cmd, Entrypoint, WorkingDir, User } = image.config;
+  const { Env, Cmd, Entrypoint, WorkingDir, User, StopSignal } = image.config;
   return {
     name: image.reference,
     layers: image.layers,
-    config: { env: Env, cmd: Cmd, entrypoint: Entrypoint, cwd: WorkingDir, user: User },
+    config: {
+      env: Env,
+      cmd: Cmd,
+      entrypoint: Entrypoint,
+      cwd: WorkingDir,
+      user: User,
+      stopSignal: StopSignal,
+    },
   };
 }

@@ -6,12 +6,12 @@ import { layout } from "../program/layout.ts";
 import { failedStep, type Message } from "../program/message.ts";
 import type { Program } from "../program/step.ts";
 import { sealedMemfd } from "../sys/memfd.ts";
+import { signalProcess } from "../sys/pidfd.ts";
 import { makePipe } from "../sys/pipe.ts";
-import { identify, isAlive, type ProcessIdentity } from "../sys/process.ts";
+import { identify, type ProcessIdentity } from "../sys/process.ts";
 import { receiveWithFd, socketPair } from "../sys/socket.ts";
 import { reap, spawnProcess } from "../sys/spawn.ts";
 import { inherited } from "./program.ts";
-import { sendSignal } from "./signals.ts";
 import { Stream } from "./streams.ts";
 
 /** A container on its way: its launcher, later its monitor, runs. */
@@ -51,6 +51,8 @@ export class LaunchError extends SetupError {
     this.isExec = step?.call === "execve";
   }
 }
+
+const SIGKILL = 9;
 
 let initBytes: Buffer | undefined;
 
@@ -141,7 +143,7 @@ function kill(launched: Launched, program: Program): void {
     // There is none, and the launcher has ended with that.
     return;
   }
-  if (!launched.control.exited && isAlive(child)) sendSignal(child.pid, "SIGKILL");
+  if (!launched.control.exited) signalProcess(child, SIGKILL);
 }
 
 /** The failure that the child has reported, if any; `terminal` when its terminal may have come before. */

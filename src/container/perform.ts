@@ -83,6 +83,8 @@ export function draftRecord({ instance, id, request, ...prepared }: Prepared): C
     network: request.network,
     endpoints: [],
     resources: request.resources,
+    stopSignal: prepared.stopSignal,
+    stopTimeout: request.stopTimeout,
   };
 }
 

@@ -161,6 +161,7 @@ export async function prepare(
     spec,
     program,
     cgroup: { host, path: cgroupPath, actions: planCgroup(host, cgroupPath, resources), directory },
+    stopSignal: request.stopSignal ?? root.config.stopSignal,
     connections: await connectionsOf(instance, request),
     directories: missingSources(instance, request),
     notes,

@@ -80,4 +80,8 @@ export interface ContainerRecord {
   /** How often the supervisor has started it again by its restart policy. */
   readonly restartCount?: number | undefined;
   readonly health?: HealthRecord | undefined;
+  /** The signal that asks the command to end, where it is not SIGTERM. */
+  readonly stopSignal?: string | undefined;
+  /** Seconds between that signal and SIGKILL, where they are not 10; -1 is without end. */
+  readonly stopTimeout?: number | undefined;
 }

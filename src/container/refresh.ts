@@ -1,4 +1,4 @@
-import { parseOom } from "../../cgroup/oom.ts";
+import { parseLimitOom, parseOom } from "../../cgroup/oom.ts";
 import { readTextIfAny } from "../core/atomic.ts";
 import { NotFoundError, UsageError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
@@ -6,6 +6,7 @@ import type { Instance } from "../core/paths.ts";
 import { exitCodeOf } from "../program/message.ts";
 import { bootId, isAlive } from "../sys/process.ts";
 import type { ContainerRecord, ExitRecord } from "./record.ts";
+import { readStopMark, reasonOf } from "./stop-mark.ts";
 import { containerPaths, listRecords, nameHolder, readRecord } from "./store.ts";
 
 /** The exit record that the monitor wrote, or undefined while there is none. */
@@ -13,12 +14,18 @@ export function readExit(instance: Instance, id: string): ExitRecord | undefined
   const text = readTextIfAny(join(containerPaths(instance, id).run, "exit"));
   const match = text === undefined ? null : /^(\d+) (\d+) (\d+)\n([\s\S]*)$/.exec(text);
   if (match === null) return undefined;
-  const [, status, seconds, nanoseconds, watched] = match;
-  return {
+  const [, status, seconds, nanoseconds, watched = ""] = match;
+  const exit = {
     code: exitCodeOf(Number(status)),
     at: new Date(Number(seconds) * 1000 + Math.floor(Number(nanoseconds) / 1e6)).toISOString(),
-    oomKilled: parseOom(watched ?? "") > 0,
+    oomKilled: parseOom(watched) > 0,
   };
+  const reason = reasonOf(exit, readStopMark(instance, id), {
+    oomKilled: exit.oomKilled,
+    limitHits: parseLimitOom(watched),
+    limited: exit.oomKilled && (readRecord(instance, id)?.resources.memory?.limit ?? 0) > 0,
+  });
+  return reason === undefined ? exit : { ...exit, reason };
 }
 
 /** True while some process of the container, or the one that makes it, lives. */

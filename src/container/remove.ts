@@ -1,19 +1,23 @@
+import { thaw } from "../../cgroup/freeze.ts";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
 import { disconnectEndpoint } from "../../net/endpoint.ts";
 import { releaseLease } from "../../net/ipam.ts";
 import { linkAlias } from "../../net/network.ts";
 import { removeLayers } from "../../overlay/prepare.ts";
-import { SetupError, UsageError } from "../core/errors.ts";
+import { hasErrno, SetupError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
+import { signalProcess } from "../sys/pidfd.ts";
 import { isAlive, type ProcessIdentity } from "../sys/process.ts";
 import { releaseMonitor } from "./collect.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
-import { sendSignal } from "./signals.ts";
+import { markStop } from "./stop-mark.ts";
 import { containerPaths, releaseName, removeContainerFiles } from "./store.ts";
 
+const SIGTERM = 15;
+const SIGKILL = 9;
 /** How long the kernel may take to end all processes of a killed pid namespace. */
 const endingMs = 10_000;
 
@@ -68,13 +72,21 @@ export async function removeContainer(
   if (isLive(record)) {
     if (!force)
       throw new UsageError(`container ${record.name} is running: stop it first, or use mdocker rm -f`);
-    const { name, init, monitor, owner } = record;
+    const { name, init, monitor, owner, cgroup } = record;
     if (init === undefined && owner !== undefined && isAlive(owner)) {
       // Still being made: whoever makes it takes everything back when told to end.
-      sendSignal(owner.pid, "SIGTERM");
+      signalProcess(owner, SIGTERM);
       await awaitEnd(name, "SIGTERM", [owner]);
     } else {
-      if (init !== undefined && isAlive(init)) sendSignal(init.pid, "SIGKILL");
+      // Nobody shall start it again.
+      try {
+        markStop(instance, record.id, { signal: SIGKILL, killed: true });
+      } catch (error) {
+        // What is to go makes room again.
+        if (!hasErrno(error, "ENOSPC", "EDQUOT")) throw error;
+      }
+      if (init !== undefined) signalProcess(init, SIGKILL);
+      if (cgroup !== undefined) thaw(detectCgroups(), cgroup);
       if (!record.foreground) releaseMonitor(instance, record.id);
       // Pid 1 ends last, the monitor after it.
       await awaitEnd(name, "SIGKILL", [init, monitor]);

@@ -50,7 +50,7 @@ async function attend(start: Start, signals: Signals): Promise<number | undefine
       : (await import("./relay.ts")).relayTerminal(terminal, process.stdin, process.stdout);
   // From here on the relay closes it.
   start.terminal = undefined;
-  signals.forwardTo(launched.child.pid);
+  signals.forwardTo(launched.child);
   try {
     const message = await launched.control.receiveLater();
     return message?.kind === "exited" ? message.status : undefined;

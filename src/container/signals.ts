@@ -1,4 +1,5 @@
-import { hasErrno } from "../core/errors.ts";
+import { signalProcess } from "../sys/pidfd.ts";
+import type { ProcessIdentity } from "../sys/process.ts";
 
 /** Signals that the container gets when we get them; SIGWINCH and SIGCONT belong to the terminal relay. */
 const forwarded = {
@@ -10,6 +11,7 @@ const forwarded = {
   SIGALRM: 14,
   SIGTERM: 15,
 } as const;
+const SIGKILL = 9;
 type Forwarded = keyof typeof forwarded;
 
 /** The exit code of a run that this signal has ended, as a shell shows it. */
@@ -22,15 +24,6 @@ const patience = 3;
 /** After the terminal is gone nobody can ask again: the container has so long to end by itself. */
 const hangupGraceMs = 10_000;
 
-/** Sends `signal` to `pid`; that it has just ended is no error. */
-export function sendSignal(pid: number, signal: number | NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!hasErrno(error, "ESRCH")) throw error;
-  }
-}
-
 /** Our signals, for as long as there is something to take back. */
 export interface Signals {
   /** Those that came while there was nobody to forward them to. */
@@ -39,7 +32,7 @@ export interface Signals {
    * Forwards them to the container's pid 1, which passes them to the command. A third SIGINT or SIGTERM, or ten seconds
    * after SIGHUP, becomes SIGKILL. With undefined they are only caught again.
    */
-  readonly forwardTo: (init: number | undefined) => void;
+  readonly forwardTo: (init: ProcessIdentity | undefined) => void;
   /** They have their default action again. */
   readonly release: () => void;
 }
@@ -47,13 +40,13 @@ export interface Signals {
 /** Catches the signals that would end this process, so that it can take everything back first. */
 export function catchSignals(): Signals {
   const caught: Forwarded[] = [];
-  let target: number | undefined;
+  let target: ProcessIdentity | undefined;
   let requests = 0;
   let grace: NodeJS.Timeout | undefined;
-  const forward = (name: Forwarded, init: number): void => {
+  const forward = (name: Forwarded, init: ProcessIdentity): void => {
     if (name === "SIGINT" || name === "SIGTERM") requests += 1;
-    sendSignal(init, requests >= patience ? "SIGKILL" : name);
-    if (name === "SIGHUP") grace ??= setTimeout(() => sendSignal(init, "SIGKILL"), hangupGraceMs);
+    signalProcess(init, requests >= patience ? SIGKILL : forwarded[name]);
+    if (name === "SIGHUP") grace ??= setTimeout(() => signalProcess(init, SIGKILL), hangupGraceMs);
   };
   const handlers = (Object.keys(forwarded) as Forwarded[]).map((name) => {
     const handler = (): void => {

@@ -40,6 +40,8 @@ export const topKeys: ReadonlyMap<string, ConfigKey> = new Map([
   ["init", text("init")],
   ["oom_score_adj", text("oom-score-adj")],
   ["keep", text("keep")],
+  ["stop_signal", text("stop-signal")],
+  ["stop_timeout", text("stop-timeout")],
   ["labels", pairs("label")],
   ["network", { flag: "network", shape: "list" }],
   ["network_alias", list("network-alias")],

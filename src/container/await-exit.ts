@@ -1,0 +1,80 @@
+import { type FSWatcher, watch } from "node:fs";
+import { hasErrno } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { awaitProcess } from "../sys/pidfd.ts";
+import { isAlive } from "../sys/process.ts";
+import type { ContainerRecord, ExitRecord } from "./record.ts";
+import { readExit } from "./refresh.ts";
+import { containerPaths, readRecord } from "./store.ts";
+
+/** Of a container that has ended and is gone: nobody has kept how. */
+function unknownExit(error: string): ExitRecord {
+  return { code: 137, at: new Date().toISOString(), oomKilled: false, error };
+}
+
+/** How the run that `record` tells of has ended; undefined while it goes on. */
+function exitOf(instance: Instance, record: ContainerRecord): ExitRecord | undefined {
+  const { id, init, monitor } = record;
+  // In this order: the exit record goes when the record that stays has taken it over.
+  const exit = readExit(instance, id);
+  const now = readRecord(instance, id);
+  if (now === undefined) return exit ?? unknownExit("it was removed before its exit code could be read");
+  if (now.init?.pid !== init?.pid || now.init?.startTime !== init?.startTime)
+    return unknownExit("it was started again before its exit code could be read");
+  if (now.state === "exited" || now.state === "dead")
+    return now.exit ?? exit ?? unknownExit("its exit code was not recorded");
+  if (exit !== undefined) return exit;
+  if (monitor !== undefined && isAlive(monitor)) return undefined;
+  // It may have written the record and ended between the two looks.
+  return readExit(instance, id) ?? unknownExit("its monitor was killed");
+}
+
+function watchDirectory(path: string, look: () => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(path, look);
+    // The directory has been removed.
+    watcher.on("error", look);
+    return watcher;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Resolves when the run that `record` tells of has ended: as soon as its monitor has written how, or is gone itself.
+ * Takes a thread of the pool for so long: for commands, not for the supervisor.
+ * @throws the reason of `abort` when that comes first.
+ */
+export async function awaitExit(
+  instance: Instance,
+  record: ContainerRecord,
+  abort?: AbortSignal,
+): Promise<ExitRecord> {
+  abort?.throwIfAborted();
+  const over = new AbortController();
+  let watcher: FSWatcher | undefined;
+  let monitor: Promise<void> = Promise.resolve();
+  try {
+    return await new Promise<ExitRecord>((resolve, reject) => {
+      const look = (): void => {
+        try {
+          const exit = exitOf(instance, record);
+          if (exit !== undefined) resolve(exit);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      abort?.addEventListener("abort", () => reject(abort.reason), { signal: over.signal });
+      watcher = watchDirectory(containerPaths(instance, record.id).run, look);
+      if (record.monitor !== undefined)
+        monitor = awaitProcess(record.monitor, over.signal).then(look, reject);
+      // Only now: what came before the watch would be missed.
+      look();
+    });
+  } finally {
+    over.abort();
+    watcher?.close();
+    await monitor;
+  }
+}
