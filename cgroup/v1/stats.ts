@@ -1,15 +1,27 @@
+import { existsSync } from "node:fs";
 import { join } from "../../src/core/join.ts";
 import type { V1Host } from "../host.ts";
-import { keyed } from "../keyed.ts";
+import { keyed, keyedAll } from "../keyed.ts";
 import { directoryFor } from "../place.ts";
 import { readFileIfAny } from "../processes.ts";
-import type { BlockStats, CgroupStats, CpuStats, MemoryStats, PidsStats } from "../stats.ts";
+import type {
+  BlockStats,
+  CgroupStats,
+  CgroupUsage,
+  CpuStats,
+  MemoryStats,
+  MemoryUsage,
+  PidsStats,
+  PidsUsage,
+} from "../stats.ts";
 
 type Read = (controller: string, file: string) => string | undefined;
 
 /** PAGE_COUNTER_MAX in bytes, less a page or so: what v1 shows for "not limited". */
 const unlimited = 2 ** 62;
 const nanosecondsPerMicrosecond = 1000;
+/** cpuacct.stat counts in USER_HZ, 100 a second on every machine. */
+const microsecondsPerTick = 10_000;
 
 function number(text: string | undefined): number | undefined {
   const value = text === undefined || text.trim() === "max" ? undefined : Number(text);
@@ -17,44 +29,59 @@ function number(text: string | undefined): number | undefined {
 }
 
 function cpu(read: Read): CpuStats | undefined {
-  const micro = (file: string): number =>
-    Math.floor((number(read("cpuacct", file)) ?? 0) / nanosecondsPerMicrosecond);
-  if (read("cpuacct", "cpuacct.usage") === undefined) return undefined;
+  const total = read("cpuacct", "cpuacct.usage");
+  if (total === undefined) return undefined;
+  const split = keyedAll(read("cpuacct", "cpuacct.stat") ?? "");
   const times = {
-    usage: micro("cpuacct.usage"),
-    user: micro("cpuacct.usage_user"),
-    system: micro("cpuacct.usage_sys"),
+    usage: Math.floor(Number(total) / nanosecondsPerMicrosecond),
+    user: (split["user"] ?? 0) * microsecondsPerTick,
+    system: (split["system"] ?? 0) * microsecondsPerTick,
   };
-  const stat = read("cpu", "cpu.stat");
-  const periods = keyed(stat, "nr_periods");
+  const stat = keyedAll(read("cpu", "cpu.stat") ?? "");
+  const periods = stat["nr_periods"];
   if (periods === undefined) return times;
-  const time = Math.floor((keyed(stat, "throttled_time") ?? 0) / nanosecondsPerMicrosecond);
-  return { ...times, throttling: { periods, throttled: keyed(stat, "nr_throttled") ?? 0, time } };
+  const time = Math.floor((stat["throttled_time"] ?? 0) / nanosecondsPerMicrosecond);
+  return { ...times, throttling: { periods, throttled: stat["nr_throttled"] ?? 0, time } };
 }
 
-function memory(readAny: Read): MemoryStats | undefined {
-  const read = (file: string): string | undefined => readAny("memory", `memory.${file}`);
-  const current = number(read("usage_in_bytes"));
+/** The limit is that of the whole path, which memory.stat tells too: a file less to read. */
+function memoryUsage(read: Read): MemoryUsage | undefined {
+  const current = number(read("memory", "memory.usage_in_bytes"));
   if (current === undefined) return undefined;
-  const stat = read("stat");
+  const counters = keyedAll(read("memory", "memory.stat") ?? "");
+  const limit = counters["hierarchical_memory_limit"];
   return {
     current,
-    peak: number(read("max_usage_in_bytes")),
-    limit: number(read("limit_in_bytes")),
-    anonymous: keyed(stat, "total_rss") ?? 0,
-    cache: keyed(stat, "total_cache") ?? 0,
-    inactiveFile: keyed(stat, "total_inactive_file") ?? 0,
-    swap: keyed(stat, "total_swap"),
-    limitHits: number(read("failcnt")) ?? 0,
-    oomKills: keyed(read("oom_control"), "oom_kill") ?? 0,
+    limit: limit === undefined || limit >= unlimited ? undefined : limit,
+    anonymous: counters["total_rss"] ?? 0,
+    cache: counters["total_cache"] ?? 0,
+    inactiveFile: counters["total_inactive_file"] ?? 0,
+    counters,
   };
+}
+
+function memory(read: Read): MemoryStats | undefined {
+  const usage = memoryUsage(read);
+  if (usage === undefined) return undefined;
+  return {
+    ...usage,
+    peak: number(read("memory", "memory.max_usage_in_bytes")),
+    swap: usage.counters["total_swap"],
+    limitHits: number(read("memory", "memory.failcnt")) ?? 0,
+    oomKills: keyed(read("memory", "memory.oom_control"), "oom_kill") ?? 0,
+    events: undefined,
+  };
+}
+
+function pidsUsage(read: Read): PidsUsage | undefined {
+  const current = number(read("pids", "pids.current"));
+  return current === undefined ? undefined : { current, limit: number(read("pids", "pids.max")) };
 }
 
 function pids(read: Read): PidsStats | undefined {
-  const current = number(read("pids", "pids.current"));
-  if (current === undefined) return undefined;
-  const limitHits = keyed(read("pids", "pids.events"), "max") ?? 0;
-  return { current, limit: number(read("pids", "pids.max")), limitHits };
+  const usage = pidsUsage(read);
+  if (usage === undefined) return undefined;
+  return { ...usage, limitHits: keyed(read("pids", "pids.events"), "max") ?? 0 };
 }
 
 /** `8:0 Read 4096`, a line a device and kind: adds each to the value that `place` names for its kind. */
@@ -77,7 +104,10 @@ function addUp(
   }
 }
 
-function block(read: Read): BlockStats[] | undefined {
+function block(host: V1Host, path: string, read: Read): BlockStats[] | undefined {
+  const directory = directoryFor(host, "blkio", path);
+  // Mostly it is in no cgroup there, and to find that out by reading costs five times as much.
+  if (directory === undefined || !existsSync(directory)) return undefined;
   const bytes = read("blkio", "blkio.throttle.io_service_bytes");
   if (bytes === undefined) return undefined;
   const devices = new Map<string, BlockStats>();
@@ -86,10 +116,26 @@ function block(read: Read): BlockStats[] | undefined {
   return [...devices.values()];
 }
 
-export function readV1Stats(host: V1Host, path: string): CgroupStats {
-  const read: Read = (controller, file) => {
+/** Reads a file of the container's cgroup in the hierarchy of a controller that it is in. */
+function reader(host: V1Host, path: string): Read {
+  return (controller, file) => {
     const directory = directoryFor(host, controller, path);
     return directory === undefined ? undefined : readFileIfAny(join(directory, file));
   };
-  return { cpu: cpu(read), memory: memory(read), pids: pids(read), block: block(read) };
+}
+
+export function readV1Usage(host: V1Host, path: string): CgroupUsage {
+  const read = reader(host, path);
+  return { cpu: cpu(read), memory: memoryUsage(read), pids: pidsUsage(read), block: block(host, path, read) };
+}
+
+export function readV1Stats(host: V1Host, path: string): CgroupStats {
+  const read = reader(host, path);
+  return {
+    cpu: cpu(read),
+    memory: memory(read),
+    pids: pids(read),
+    block: block(host, path, read),
+    pressure: undefined,
+  };
 }

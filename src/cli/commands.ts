@@ -8,6 +8,7 @@ export type Register = (program: Command, declaration?: Declaration) => void;
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import("./run.ts")).registerRun,
   ps: async () => (await import("./ps.ts")).registerPs,
+  stats: async () => (await import("./stats.ts")).registerStats,
   inspect: async () => (await import("./inspect.ts")).registerInspect,
   diff: async () => (await import("./diff.ts")).registerDiff,
   stop: async () => (await import("./stop.ts")).registerStop,

@@ -1,0 +1,121 @@
+import type { ContainerRecord } from "../container/record.ts";
+import type { StatsSample } from "../container/stats.ts";
+import type { Usage } from "../container/usage.ts";
+import { formatBytes } from "../core/units.ts";
+import { bar, showsBlocks } from "./bar.ts";
+import type { Palette } from "./colour.ts";
+import type { RowStyle } from "./rows.ts";
+import { renderTable } from "./table.ts";
+
+/** A container as `stats` shows it; the fields of --format, named as docker names them. */
+interface StatsFields {
+  readonly Container: string;
+  readonly ID: string;
+  readonly Name: string;
+  readonly CPUPerc: string;
+  readonly MemUsage: string;
+  readonly MemPerc: string;
+  readonly NetIO: string;
+  readonly BlockIO: string;
+  readonly PIDs: string;
+}
+
+/** A row, and how full its bars are: 0 to 1. */
+export interface StatsRow {
+  readonly row: StatsFields;
+  readonly cpuShare: number;
+  readonly memoryShare: number;
+}
+
+const columns = ["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"] as const;
+const headings: StatsFields = {
+  Container: "CONTAINER",
+  ID: "CONTAINER ID",
+  Name: "NAME",
+  CPUPerc: "CPU %",
+  MemUsage: "MEM USAGE / LIMIT",
+  MemPerc: "MEM %",
+  NetIO: "NET I/O",
+  BlockIO: "BLOCK I/O",
+  PIDs: "PIDS",
+};
+export const statsStyle: RowStyle = { columns, headings: { ...headings } };
+
+/** Bytes in powers of 1000 with three digits, as docker shows traffic: `1.09kB`. */
+export function formatTraffic(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${Number(value.toPrecision(3))}${units[unit]}`;
+}
+
+/** How many CPUs it may use at once. */
+function cpusOf({ resources }: ContainerRecord, sample: StatsSample): number {
+  const { quota, period = 100_000 } = resources.cpu ?? {};
+  const allowed = quota === undefined || quota <= 0 ? sample.host.cpus : quota / period;
+  return Math.min(allowed, sample.host.cpus);
+}
+
+/** What `stats` shows of one container; of one that does not run, blanks in docker's way. */
+export function describeUsage(
+  record: ContainerRecord,
+  sample: StatsSample,
+  usage: Usage,
+  whole: boolean,
+): StatsRow {
+  const id = whole ? record.id : record.id.slice(0, 12);
+  const about = { Container: id, ID: id, Name: record.name };
+  if (!sample.running) {
+    const row = {
+      ...about,
+      CPUPerc: "--",
+      MemUsage: "-- / --",
+      MemPerc: "--",
+      NetIO: "--",
+      BlockIO: "--",
+      PIDs: "--",
+    };
+    return { row, cpuShare: 0, memoryShare: 0 };
+  }
+  const row = {
+    ...about,
+    CPUPerc: `${usage.cpuPercent.toFixed(2)}%`,
+    MemUsage: `${formatBytes(usage.memory)} / ${formatBytes(usage.memoryLimit)}`,
+    MemPerc: `${usage.memoryPercent.toFixed(2)}%`,
+    NetIO: `${formatTraffic(usage.received)} / ${formatTraffic(usage.sent)}`,
+    BlockIO: `${formatTraffic(usage.read)} / ${formatTraffic(usage.written)}`,
+    PIDs: String(usage.pids),
+  };
+  return {
+    row,
+    cpuShare: usage.cpuPercent / 100 / cpusOf(record, sample),
+    memoryShare: usage.memoryPercent / 100,
+  };
+}
+
+/** Green, then yellow, then red, as it gets tight. */
+function coloured(text: string, share: number, colours: Palette): string {
+  return colours.colour(share >= 0.9 ? 31 : share >= 0.7 ? 33 : 32, text);
+}
+
+const barWidth = 10;
+
+/** The table for a terminal: a bar beside each percentage. */
+export function addBars(rows: readonly StatsRow[], colours: Palette, env: NodeJS.ProcessEnv): string {
+  const blocks = showsBlocks(env);
+  const barred = (share: number, text: string): string =>
+    `${text.padStart(7)} ${coloured(bar(share, barWidth, blocks), share, colours)}`;
+  return renderTable(
+    columns.map((name) => colours.bold(headings[name])),
+    rows.map(({ row, cpuShare, memoryShare }) =>
+      columns.map((name) => {
+        if (name === "CPUPerc") return barred(cpuShare, row.CPUPerc);
+        return name === "MemPerc" ? barred(memoryShare, row.MemPerc) : row[name];
+      }),
+    ),
+  );
+}
