@@ -67,13 +67,22 @@ async function explained(error: unknown, prepared: Prepared): Promise<unknown> {
   return error instanceof LaunchError && error.isExec ? explainExecFailure(error, prepared) : error;
 }
 
+export interface StartOptions {
+  /** Called after each step of the plan but the first: tests make it throw, to see that everything is taken back. */
+  readonly afterStep?: ((index: number) => void) | undefined;
+}
+
 /**
  * Starts a container that was created, or has ended: it lives on without us. Its output goes into FIFOs of its runtime
  * directory, see fifos.ts; who calls this reads them.
  * @throws NotModifiedError when it runs; ConflictError when it cannot be started; else a MdockerError naming what failed,
  * after everything but the container itself has been taken back.
  */
-export async function startContainer(instance: Instance, record: ContainerRecord): Promise<StartedContainer> {
+export async function startContainer(
+  instance: Instance,
+  record: ContainerRecord,
+  { afterStep }: StartOptions = {},
+): Promise<StartedContainer> {
   const { id, name } = record;
   if (isLive(record)) throw new NotModifiedError(`container ${name} is running already`);
   const request = readRequest(instance, id);
@@ -117,10 +126,12 @@ export async function startContainer(instance: Instance, record: ContainerRecord
       endpoints: [],
       terminal: undefined,
     };
+    let index = 0;
     for (const step of planStart(prepared)) {
       if (step.kind === "reserve") continue;
       await performStep(start, step);
       if (step.kind === "launch") releaseMonitorOnFailure(start, held);
+      afterStep?.(index++);
     }
     const { launched } = start;
     if (launched === undefined) throw new Error("nothing was launched");
