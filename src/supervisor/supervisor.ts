@@ -5,6 +5,7 @@ import type { ContainerRecord, ExitRecord } from "../container/record.ts";
 import { findContainer, isLive, listContainers } from "../container/refresh.ts";
 import { removeContainer } from "../container/remove.ts";
 import type { RunRequest } from "../container/request.ts";
+import { stopContainer } from "../container/stop.ts";
 import { listRecords, removeRunDirectory } from "../container/store.ts";
 import { ConflictError, messageOf, NotModifiedError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
@@ -76,9 +77,10 @@ export class Supervisor implements Engine {
 
   async stop(reference: string, options: StopOptions): Promise<void> {
     const record = this.find(reference);
-    if (!isLive(record)) throw new NotModifiedError(`container ${record.name} is not running`);
-    killContainer(this.instance, record, options.signal ?? 15);
-    await this.#managed.get(record.id)?.over;
+    const container = this.#managed.get(record.id);
+    const ended = container?.running === true ? container.nextExit() : undefined;
+    await stopContainer(this.instance, record, { ...options, ended });
+    await container?.over;
     this.events.emit(containerEvent("stop", record));
   }
 

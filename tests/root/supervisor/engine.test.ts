@@ -166,4 +166,23 @@ describe("a detached container", () => {
       await second.remove(id, { force: false, volumes: false });
     });
   });
+
+  test("is stopped, and killed when it does not listen; both are told apart", async () => {
+    await withSupervisor(async (supervisor, engine) => {
+      const polite = await create(supervisor, engine, { args: ["/bin/sleep", "1000"] });
+      const stubborn = await create(supervisor, engine, {
+        args: ["/bin/sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"],
+      });
+      const { stdout } = supervisor.attach(stubborn);
+      for (const id of [polite, stubborn]) await supervisor.start(id);
+      await once(stdout, "data");
+      await Promise.all([polite, stubborn].map((id) => supervisor.stop(id, { timeout: 1 })));
+      expect(supervisor.find(polite).exit).toMatchObject({ code: 143, reason: "stopped" });
+      expect(supervisor.find(stubborn).exit).toMatchObject({ code: 137, reason: "killed" });
+      await expect(supervisor.stop(polite, {})).rejects.toThrow("not running");
+      await supervisor.restart(polite, {});
+      expect(supervisor.find(polite).state).toBe("running");
+      for (const id of [polite, stubborn]) await supervisor.remove(id, { force: true, volumes: false });
+    });
+  });
 });
