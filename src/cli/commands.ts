@@ -18,6 +18,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   image: async () => (await import("./image.ts")).registerImage,
   info: async () => (await import("./info.ts")).registerInfo,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
+  supervisor: async () => (await import("./supervisor.ts")).registerSupervisor,
   version: async () => (await import("./version.ts")).registerVersion,
   completion: async () => (await import("./completion.ts")).registerCompletion,
   man: async () => (await import("./man.ts")).registerMan,

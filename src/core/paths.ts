@@ -51,3 +51,8 @@ export function findInstance(options: InstanceOptions, env: NodeJS.ProcessEnv): 
 export function vethPrefix(instance: Instance): string {
   return instance.prefix === "mdocker" ? "mdv" : `${instance.prefix.slice(0, 4)}v`;
 }
+
+/** Where the supervisor of an instance takes requests. */
+export function supervisorSocket(instance: Instance): string {
+  return join(instance.state, "mdocker.sock");
+}

@@ -28,6 +28,11 @@ export class EventBus {
     return this.#past;
   }
 
+  /** How many listen. */
+  get listening(): number {
+    return this.#listeners.size;
+  }
+
   /** Calls `listener` for every event from now on; the answer ends that. */
   listen(listener: (event: EngineEvent) => void): () => void {
     this.#listeners.add(listener);

@@ -1,7 +1,9 @@
 import { closeSync, openSync } from "node:fs";
+import { hasErrno } from "../core/errors.ts";
 import { call } from "./call.ts";
 
 const LOCK_EX = 2;
+const LOCK_NB = 4;
 
 /**
  * Runs `act` while this process alone holds flock(2) on `path` (made when missing, mode 0600). Waits for other holders;
@@ -15,4 +17,28 @@ export function withLock<T>(path: string, act: () => T): T {
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Takes flock(2) on `path` (made when missing, mode 0600) until {@link releaseLock} or the end of this process. With
+ * `wait`, waits for who holds it; else undefined when somebody does.
+ */
+export function takeLock(path: string, wait: boolean): number | undefined {
+  const fd = openSync(path, "a", 0o600);
+  try {
+    call("int flock(int fd, int operation)", [fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB], {
+      call: "flock",
+      subject: path,
+    });
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    if (hasErrno(error, "EAGAIN", "EWOULDBLOCK")) return undefined;
+    throw error;
+  }
+}
+
+/** Gives back a lock of {@link takeLock}. */
+export function releaseLock(lock: number): void {
+  closeSync(lock);
 }

@@ -1,0 +1,133 @@
+import { closeSync, writeSync } from "node:fs";
+import type { Command } from "commander";
+import { messageOf, SetupError, UsageError } from "../core/errors.ts";
+import { builtFile } from "../core/home.ts";
+import type { Instance } from "../core/paths.ts";
+import { becomeProgram, passOn } from "../sys/exec.ts";
+import { notifySystemd } from "../sys/notify.ts";
+import { say } from "./output.ts";
+import { requireRoot } from "./privilege.ts";
+import { instanceOf } from "./program.ts";
+
+interface SupervisorFlags {
+  readonly host?: readonly string[];
+  readonly stopContainers?: boolean;
+  readonly readyFd?: string;
+}
+
+/** The first of the descriptors that systemd passes (sd_listen_fds(3)). */
+const firstFd = 3;
+
+/** The sockets that systemd listens on for us. */
+function systemdFds(env: NodeJS.ProcessEnv): number[] {
+  if (env["LISTEN_PID"] !== String(process.pid)) return [];
+  return Array.from({ length: Number(env["LISTEN_FDS"] ?? 0) }, (_, at) => firstFd + at);
+}
+
+/** The path of `unix:///path`; undefined for `fd://`, which are the sockets of systemd. @throws UsageError */
+function hostPath(host: string): string | undefined {
+  if (/^fd:\/\/$/.test(host)) return undefined;
+  const path = /^unix:\/\/(\/.+)$/.exec(host)?.[1];
+  if (path === undefined) throw new UsageError(`-H: ${host}: expected unix:///PATH`);
+  return path;
+}
+
+function readyFd(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,4}$/.test(text) || Number(text) < firstFd)
+    throw new UsageError(`--ready-fd: ${text}: expected the number of a descriptor, from ${firstFd}`);
+  return Number(text);
+}
+
+/**
+ * mdocker is started with flags of Node that make a short life shorter, and a long one larger and easier to slow down
+ * from outside: a supervisor starts again without them, as the same process.
+ */
+function startOverForLong(fds: readonly number[]): void {
+  if (process.execArgv.length === 0) return;
+  for (const fd of fds) passOn(fd);
+  const args = [process.execPath, builtFile("mdocker.cjs"), ...process.argv.slice(2)];
+  becomeProgram(process.execPath, args, process.env);
+}
+
+/** Tells whoever started us how it went: `ready`, or what went wrong, in one line; once. */
+function starterOf(fd: number | undefined): (line: string) => void {
+  let open = fd;
+  return (line) => {
+    if (open === undefined) return;
+    writeSync(open, `${line.replaceAll(/\s*\n\s*/g, "; ")}\n`);
+    closeSync(open);
+    open = undefined;
+  };
+}
+
+function tellSystemd(state: string): void {
+  const socket = process.env["NOTIFY_SOCKET"];
+  if (socket !== undefined) notifySystemd(socket, state);
+}
+
+/** Resolves when we are asked to end. */
+function endAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve());
+    // It goes on when the terminal it was started from goes.
+    process.on("SIGHUP", () => undefined);
+  });
+}
+
+async function supervise(instance: Instance, flags: SupervisorFlags): Promise<void> {
+  const ready = readyFd(flags.readyFd);
+  const fds = systemdFds(process.env);
+  const paths = (flags.host ?? []).map(hostPath).filter((path) => path !== undefined);
+  const tellStarter = starterOf(ready);
+  startOverForLong([...fds, ...(ready === undefined ? [] : [ready])]);
+  try {
+    const { becomeSupervisor, supervisorPid } = await import("../supervisor/single.ts");
+    const turn = await becomeSupervisor(instance);
+    if (turn === undefined) {
+      if (ready === undefined)
+        throw new SetupError(`supervisor: one runs already: process ${supervisorPid(instance) ?? "unknown"}`);
+      tellStarter("ready");
+      return;
+    }
+    // What goes wrong with one container or one client must not end the supervision of the others.
+    process.on("uncaughtException", (error) => say(`supervisor: ${error.stack ?? error.message}`));
+    process.on("unhandledRejection", (error) => say(`supervisor: ${messageOf(error)}`));
+    const end = endAsked();
+    const { serve } = await import("../supervisor/serve.ts");
+    const service = await serve(instance, { paths, fds, say });
+    turn.begun();
+    tellStarter("ready");
+    tellSystemd("READY=1");
+    await end;
+    tellSystemd("STOPPING=1");
+    await service.close({ stop: flags.stopContainers === true });
+  } catch (error) {
+    tellStarter(messageOf(error));
+    throw error;
+  }
+}
+
+/** Adds `supervisor`. */
+export function registerSupervisor(program: Command): void {
+  const command = program
+    .command("supervisor")
+    .summary("keep detached containers and serve the Docker Engine API")
+    .description(
+      "Keeps the containers that run detached, and serves the Docker Engine API on mdocker.sock in the state " +
+        "directory. Started by the first command that needs it; only one runs. SIGTERM ends it in order: its " +
+        "containers run on and wait for the next one.",
+    )
+    .helpOption("--help", "show help")
+    .option(
+      "-H, --host <unix:///path>",
+      "also listen there (may be given more than once)",
+      (value: string, all: readonly string[] = []) => [...all, value],
+    )
+    .option("--stop-containers", "stop the containers when it ends")
+    .option("--ready-fd <number>", "write a line to this descriptor when requests are taken")
+    .action(async (flags: SupervisorFlags) => {
+      requireRoot("supervisor");
+      await supervise(instanceOf(command), flags);
+    });
+}

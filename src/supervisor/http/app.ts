@@ -1,0 +1,60 @@
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import { versionText } from "../../core/version-text.ts";
+import type { Engine } from "../engine.ts";
+import { registerEvents } from "../routes/events.ts";
+import { registerPing } from "../routes/ping.ts";
+import { registerSystem } from "../routes/system.ts";
+import { whyNotSupported } from "../routes/unsupported.ts";
+import { acceptBodies } from "./bodies.ts";
+import { clientMessage, NotSupportedError, statusOf } from "./errors.ts";
+import { checkVersion, newestApi, withoutVersion } from "./version.ts";
+
+/** The largest JSON body that is read, in bytes. Archives are streams, and have no such limit. */
+const bodyLimit = 4 * 1024 * 1024;
+
+/** Names of images and paths stand in URLs. */
+const maxParamLength = 4096;
+
+function answerError(error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
+  const status = statusOf(error);
+  reply.code(status);
+  if (status === 304) void reply.send();
+  else void reply.send({ message: clientMessage(error) });
+}
+
+/** The Docker Engine API over `engine`, with everything registered and ready to take requests by its `routing`. */
+export async function createApp(engine: Engine): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: false,
+    bodyLimit,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength },
+    rewriteUrl: withoutVersion,
+    frameworkErrors: answerError,
+    // What docker's clients send is wider than any schema: unknown fields stay, and nothing is turned into another type.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+  });
+  const server = `mdocker/${versionText()} (linux)`;
+  app.addHook("onRequest", (request, reply, done) => {
+    void reply.headers({
+      "api-version": `1.${newestApi}`,
+      "docker-experimental": "false",
+      ostype: "linux",
+      server,
+    });
+    checkVersion(request.raw);
+    done();
+  });
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((request, reply) => {
+    const why = whyNotSupported(request.method, request.url);
+    if (why !== undefined) throw new NotSupportedError(why);
+    void reply.code(404).send({ message: "page not found" });
+  });
+  acceptBodies(app);
+  registerPing(app);
+  registerSystem(app, engine);
+  registerEvents(app, engine);
+  await app.ready();
+  return app;
+}
