@@ -1,4 +1,4 @@
-import { type IncomingMessage, ServerResponse } from "node:http";
+import { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 /** What came on a connection after the body of the request that asked to have it upgraded. */
@@ -11,8 +11,11 @@ export function takeSurplus(request: IncomingMessage): Buffer {
   return bytes;
 }
 
-/** A request that asks for an upgrade and says neither how long its body is nor that it has none cannot be read. */
+/** All of a body in chunks that is empty. Another one, in a request for an upgrade, is not read. */
 const lastChunk = Buffer.from("0\r\n\r\n");
+
+/** How long a client may be silent in the middle of a body, in milliseconds. */
+const bodyMs = 30_000;
 
 /** How many bytes the body has; undefined for one that cannot be read. */
 function bodyLength(
@@ -27,10 +30,36 @@ function bodyLength(
   return /^\d{1,15}$/.test(text) ? { skip: 0, length: Number(text) } : undefined;
 }
 
+/** The same request, to be given the body that Node has already declared to be empty. */
+function withBody(request: IncomingMessage, socket: Socket, body: Buffer): IncomingMessage {
+  const copy = new IncomingMessage(socket);
+  const { method, url, headers, rawHeaders, httpVersion, httpVersionMajor, httpVersionMinor } = request;
+  Object.assign(copy, { method, url, headers, rawHeaders, httpVersion, httpVersionMajor, httpVersionMinor });
+  // The body is given by us: reading it must not set the connection flowing.
+  copy._read = () => undefined;
+  if (body.length > 0) copy.push(body);
+  copy.push(null);
+  copy.complete = true;
+  return copy;
+}
+
+/** A response that is the connection's last. */
+function responseTo(request: IncomingMessage, socket: Socket): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once("finish", () => {
+    response.detachSocket(socket);
+    socket.end();
+    socket.resume();
+  });
+  return response;
+}
+
 /**
  * Node gives a request with an `Upgrade` header to its listeners without looking at the body, which docker's clients send
- * all the same. Gives `request` its body back, and a response to answer with as if nothing special had been asked; then
- * `handle` is called. A connection that is not taken over ends with the answer.
+ * all the same. Calls `handle` with the request and its body, and a response to answer with as if nothing special had
+ * been asked. A connection that is not taken over ends with the answer.
  * @param limit The largest body, in bytes.
  */
 export function serveUpgrade(
@@ -48,25 +77,13 @@ export function serveUpgrade(
     );
     return;
   }
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  response.once("finish", () => {
-    response.detachSocket(socket);
-    socket.end();
-    socket.resume();
-  });
-  // The body is given by us: reading it must not set the connection flowing.
-  request._read = () => undefined;
   const parts: Buffer[] = [head.subarray(body.skip)];
   let length = parts[0]?.length ?? 0;
   const complete = (): void => {
     const all = Buffer.concat(parts);
-    if (body.length > 0) request.push(all.subarray(0, body.length));
-    request.push(null);
-    request.complete = true;
-    surplus.set(request, all.subarray(body.length));
-    handle(request, response);
+    const whole = withBody(request, socket, all.subarray(0, body.length));
+    surplus.set(whole, all.subarray(body.length));
+    handle(whole, responseTo(whole, socket));
   };
   if (length >= body.length) {
     complete();
@@ -81,9 +98,13 @@ export function serveUpgrade(
     if (length < body.length) return;
     socket.off("data", take);
     socket.off("end", leave);
+    socket.setTimeout(0);
+    socket.off("timeout", leave);
     socket.pause();
     complete();
   };
   socket.on("data", take);
   socket.on("end", leave);
+  socket.setTimeout(bodyMs);
+  socket.on("timeout", leave);
 }
