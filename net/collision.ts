@@ -1,12 +1,12 @@
 import { SetupError } from "../src/core/errors.ts";
-import { formatIpv4, ipv4, ipv4Block, overlap } from "./ipv4.ts";
+import { formatIpv4, type Ipv4Block, ipv4, ipv4Block, overlap } from "./ipv4.ts";
 import type { NetlinkClient } from "./netlink/client.ts";
 import { getLink, parseLink } from "./netlink/link.ts";
 import { dumpRoutes, parseRoute, type Route, RT_TABLE_MAIN, RTN_UNICAST } from "./netlink/route.ts";
 import type { Network } from "./network.ts";
 
 /** The routes that decide where the host's packets go. */
-function mainRoutes(client: NetlinkClient): Route[] {
+export function mainRoutes(client: NetlinkClient): Route[] {
   return client
     .dump(dumpRoutes())
     .map(parseRoute)
@@ -22,10 +22,11 @@ function colliding(subnet: string, routes: readonly Route[]): Route | undefined 
   );
 }
 
-/** The first /24 of 10.200.0.0/16 and the blocks after it that no route touches. */
-function freeSubnet(routes: readonly Route[]): string | undefined {
+/** The first /24 of 10.200.0.0/16 and the blocks after it that no route touches, nor any of `taken`. */
+export function freeSubnet(routes: readonly Route[], taken: readonly Ipv4Block[] = []): string | undefined {
   for (let base = ipv4("10.200.1.0"); base <= ipv4("10.255.255.0"); base += 256) {
     const subnet = `${formatIpv4(base)}/24`;
+    if (taken.some((block) => overlap(block, { base, prefixLength: 24 }))) continue;
     if (colliding(subnet, routes) === undefined) return subnet;
   }
   return undefined;

@@ -16,6 +16,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   rm: async () => (await import("./rm.ts")).registerRm,
   gc: async () => (await import("./gc.ts")).registerGc,
   image: async () => (await import("./image.ts")).registerImage,
+  network: async () => (await import("./network.ts")).registerNetwork,
   info: async () => (await import("./info.ts")).registerInfo,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   supervisor: async () => (await import("./supervisor.ts")).registerSupervisor,

@@ -73,7 +73,9 @@ async function connectionsOf(instance: Instance, request: RunRequest): Promise<C
   const connections: Connection[] = [];
   for (const attachment of request.network.attachments) {
     const network = await findNetwork(instance, attachment.network);
-    connections.push({ network, attachment, number: connections.length });
+    // By its name from here on: what was given may be an id.
+    const named = { ...attachment, network: network.name };
+    connections.push({ network, attachment: named, number: connections.length });
   }
   return connections;
 }
@@ -151,10 +153,17 @@ export async function prepare(
     optionalSysctls: new Set(Object.keys(sysctls)),
     isDirectory: (path) => isDirectory(path, paths.directory),
   });
+  const connections = await connectionsOf(instance, request);
   return {
     instance,
     id,
-    request,
+    request: {
+      ...request,
+      network:
+        request.network.kind === "bridge"
+          ? { kind: "bridge", attachments: connections.map(({ attachment }) => attachment) }
+          : request.network,
+    },
     image: root.name,
     layers: root.layers,
     overlay,
@@ -162,7 +171,7 @@ export async function prepare(
     program,
     cgroup: { host, path: cgroupPath, actions: planCgroup(host, cgroupPath, resources), directory },
     stopSignal: request.stopSignal ?? root.config.stopSignal,
-    connections: await connectionsOf(instance, request),
+    connections,
     directories: missingSources(instance, request),
     notes,
   };

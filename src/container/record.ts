@@ -8,7 +8,7 @@ import type { OciResources } from "../core/oci.ts";
 type ContainerState = "creating" | "created" | "starting" | "running" | "paused" | "exited" | "dead";
 
 /** An interface that a container got on a network. */
-interface EndpointRecord {
+export interface EndpointRecord {
   readonly network: string;
   readonly ifname: string;
   readonly hostName: string;
