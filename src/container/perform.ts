@@ -223,7 +223,7 @@ function go(start: Start): void {
     start.terminal = fd;
     if (request.detached === true) sendWithFd(control.fd, fd);
     // Before the command runs, so that it never sees a terminal of no size.
-    else copyWindowSize(1, fd);
+    else copyWindowSize(0, fd);
   }
   control.release();
   sync.go();

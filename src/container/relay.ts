@@ -1,71 +1,72 @@
-import type { Readable, Writable } from "node:stream";
-import { ReadStream } from "node:tty";
-import { hasErrno } from "../core/errors.ts";
-import { copyWindowSize, makeRaw } from "../sys/tty.ts";
+import { closeSync } from "node:fs";
+import { noteStdioFlags, setNonBlocking } from "../sys/stdio.ts";
+import { copyWindowSize, terminalSettings } from "../sys/tty.ts";
+import { Keyboard } from "./keyboard.ts";
+import { Screen } from "./screen.ts";
 
 /** A user's terminal connected to a container's. */
 export interface Relay {
-  /** Ends it: what the container has written is shown first, then the user's terminal is as it was. */
+  /**
+   * To be called when the container has ended: what it has written is shown, however slowly it is read, then the user's
+   * terminal is as it was. A signal that asks us to end cuts the rest off.
+   */
   finish(): Promise<void>;
 }
 
-/** How long output may still trickle in after the container has ended, should anything outside hold its terminal. */
-const drainMs = 1000;
+/** Whose terminal is gone cannot end us: so long the rest of the output may take then. */
+const graceMs = 10_000;
+
+/** Cut the rest of the output off. */
+const enough = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 /**
- * Connects the user's terminal (stdin, stdout) to `master`, the outer end of the container's. stdin goes to raw mode,
- * so that every key, Ctrl-C and Ctrl-Z included, reaches the container; resizes follow. The settings come back on
- * `finish`, on exit of this process for whatever reason it can see, and after SIGCONT.
+ * Connects the user's terminal (our stdin, with our stdout) to `master`, the outer end of the container's, and closes
+ * that in the end. stdin goes to raw mode, so that every key, Ctrl-C and Ctrl-Z included, reaches the container; resizes
+ * follow. The settings come back on `finish`, and on exit of this process for whatever reason it can see; raw mode comes
+ * back after SIGCONT. `lost` is called when the user's terminal, or whoever reads the output, is gone.
  */
-export function relayTerminal(master: number, stdin: Readable & { fd?: number }, stdout: Writable): Relay {
-  const input = stdin.fd ?? 0;
-  const follow = (): void => {
-    copyWindowSize(1, master);
+export function relayTerminal(master: number, lost: () => void): Relay {
+  const settings = terminalSettings(0);
+  const restoreFlags = noteStdioFlags();
+  const restore = (): void => {
+    settings.restore();
+    restoreFlags();
   };
-  follow();
-  let restore = makeRaw(input);
-  const onExit = (): void => {
-    restore();
+  const follow = (): void => {
+    copyWindowSize(0, master);
   };
   const onContinue = (): void => {
-    restore = ((before) => {
-      makeRaw(input);
-      return before;
-    })(restore);
+    settings.makeRaw();
     follow();
   };
-  process.once("exit", onExit);
+  setNonBlocking(master);
+  const screen = new Screen(master);
+  process.once("exit", restore);
   process.on("SIGWINCH", follow);
   process.on("SIGCONT", onContinue);
-
-  const terminal = new ReadStream(master);
-  const ended = new Promise<void>((resolve) => {
-    // The last process closing the inner end shows as EIO here.
-    terminal.once("error", (error) => {
-      if (!hasErrno(error, "EIO")) process.stderr.write(`mdocker: terminal: ${error.message}\n`);
-      resolve();
-    });
-    terminal.once("end", resolve);
-    terminal.once("close", resolve);
-  });
-  terminal.pipe(stdout, { end: false });
-  stdin.pipe(terminal);
+  settings.makeRaw();
+  follow();
+  let gone = false;
+  const onLost = (): void => {
+    gone = true;
+    lost();
+  };
+  screen.start(onLost);
+  const keyboard = new Keyboard(master, onLost);
 
   return {
     async finish() {
-      let timer: NodeJS.Timeout | undefined;
-      const patience = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, drainMs);
-      });
-      await Promise.race([ended, patience]);
-      clearTimeout(timer);
+      keyboard.stop();
+      for (const name of enough) process.on(name, screen.lose);
+      const grace = gone ? setTimeout(screen.lose, graceMs) : undefined;
+      await screen.finish();
+      clearTimeout(grace);
+      for (const name of enough) process.off(name, screen.lose);
       process.off("SIGWINCH", follow);
       process.off("SIGCONT", onContinue);
-      process.off("exit", onExit);
-      stdin.unpipe(terminal);
-      stdin.pause();
-      terminal.destroy();
+      process.off("exit", restore);
       restore();
+      closeSync(master);
     },
   };
 }

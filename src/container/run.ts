@@ -45,9 +45,7 @@ async function attend(start: Start, signals: Signals): Promise<number | undefine
   const { launched, terminal } = start;
   if (launched?.child === undefined) throw new Error("nothing was launched");
   const relay =
-    terminal === undefined
-      ? undefined
-      : (await import("./relay.ts")).relayTerminal(terminal, process.stdin, process.stdout);
+    terminal === undefined ? undefined : (await import("./relay.ts")).relayTerminal(terminal, signals.hangUp);
   // From here on the relay closes it.
   start.terminal = undefined;
   signals.forwardTo(launched.child);
@@ -55,8 +53,9 @@ async function attend(start: Start, signals: Signals): Promise<number | undefine
     const message = await launched.control.receiveLater();
     return message?.kind === "exited" ? message.status : undefined;
   } finally {
-    await relay?.finish();
+    // Showing the rest may take long, and the pid may soon be another's.
     signals.forwardTo(undefined);
+    await relay?.finish();
   }
 }
 

@@ -33,6 +33,8 @@ export interface Signals {
    * after SIGHUP, becomes SIGKILL. With undefined they are only caught again.
    */
   readonly forwardTo: (init: ProcessIdentity | undefined) => void;
+  /** The user's terminal, or whoever read the output, is gone: like SIGHUP, unless that has come already. */
+  readonly hangUp: () => void;
   /** They have their default action again. */
   readonly release: () => void;
 }
@@ -62,6 +64,9 @@ export function catchSignals(): Signals {
       target = init;
       clearTimeout(grace);
       if (init !== undefined) for (const name of caught.splice(0)) forward(name, init);
+    },
+    hangUp: () => {
+      if (grace === undefined && target !== undefined) forward("SIGHUP", target);
     },
     release: () => {
       for (const { name, handler } of handlers) process.off(name, handler);

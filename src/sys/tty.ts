@@ -3,6 +3,11 @@ import { call } from "./call.ts";
 
 const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;
+const TIOCGPGRP = 0x540f;
+const TIOCGPTPEER = 0x5441;
+const O_RDWR = 0o2;
+const O_NOCTTY = 0o400;
+const O_CLOEXEC = 0o2000000;
 const TCSANOW = 0;
 /** More than struct termios takes. */
 const termiosSize = 128;
@@ -40,10 +45,56 @@ export function copyWindowSize(from: number, to: number): void {
   }
 }
 
-/** Puts the terminal `fd` into raw mode (cfmakeraw(3)) and returns what gives it its settings back. */
-export function makeRaw(fd: number): () => void {
+/** TIOCGPTPEER: opens the inner end of the pseudo terminal whose outer end is `master`. The caller closes it. */
+export function openInnerEnd(master: number): number {
+  return call(
+    "int ioctl(int fd, unsigned long request, long arg)",
+    [master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC],
+    { call: "ioctl TIOCGPTPEER" },
+  );
+}
+
+/** Whether another job has the terminal `fd` in its hands: whoever then changes its settings is stopped (SIGTTOU). */
+function inBackground(fd: number): boolean {
+  const group = Buffer.alloc(4);
+  try {
+    call("int ioctl(int fd, unsigned long request, void *arg)", [fd, TIOCGPGRP, group], {
+      call: "ioctl TIOCGPGRP",
+    });
+  } catch (error) {
+    // Not the terminal of our session: no job control on it for us.
+    if (hasErrno(error, "ENOTTY", "EIO", "EBADF")) return false;
+    throw error;
+  }
+  return group.readInt32LE(0) !== call("int getpgrp(void)", [], { call: "getpgrp" });
+}
+
+/** The settings of a terminal, to be changed and given back. */
+export interface TerminalSettings {
+  /** Raw mode (cfmakeraw(3)): every key is passed on, none means anything. Stops us (SIGTTOU) in the background. */
+  readonly makeRaw: () => void;
+  /** As they were. Nothing when the terminal is gone, or another job has it now: that one's own settings hold. */
+  readonly restore: () => void;
+}
+
+/** The settings of terminal `fd` as they are now; nothing is done to a terminal that is gone. */
+export function terminalSettings(fd: number): TerminalSettings {
   const saved = Buffer.alloc(termiosSize);
-  call("int tcgetattr(int fd, void *termios)", [fd, saved], { call: "tcgetattr" });
+  const unlessGone = (act: () => void): void => {
+    try {
+      act();
+    } catch (error) {
+      if (!hasErrno(error, "EIO", "ENOTTY", "EBADF")) throw error;
+    }
+  };
+  const apply = (settings: Buffer): void => {
+    call("int tcsetattr(int fd, int actions, void *termios)", [fd, TCSANOW, settings], { call: "tcsetattr" });
+  };
+  let known = false;
+  unlessGone(() => {
+    call("int tcgetattr(int fd, void *termios)", [fd, saved], { call: "tcgetattr" });
+    known = true;
+  });
   const raw = Buffer.from(saved);
   // struct termios: iflag u32@0 · oflag u32@4 · cflag u32@8 · lflag u32@12, as cfmakeraw(3) changes them; VMIN, VTIME.
   raw.writeUInt32LE((raw.readUInt32LE(0) & ~0o2753) >>> 0, 0);
@@ -52,8 +103,12 @@ export function makeRaw(fd: number): () => void {
   raw.writeUInt32LE((raw.readUInt32LE(12) & ~0o100113) >>> 0, 12);
   raw.writeUInt8(0, 17 + 5);
   raw.writeUInt8(1, 17 + 6);
-  call("int tcsetattr(int fd, int actions, void *termios)", [fd, TCSANOW, raw], { call: "tcsetattr" });
-  return () => {
-    call("int tcsetattr(int fd, int actions, void *termios)", [fd, TCSANOW, saved], { call: "tcsetattr" });
+  return {
+    makeRaw: () => {
+      if (known) unlessGone(() => apply(raw));
+    },
+    restore: () => {
+      if (known && !inBackground(fd)) unlessGone(() => apply(saved));
+    },
   };
 }
