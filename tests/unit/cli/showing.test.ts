@@ -121,7 +121,7 @@ describe("templates", () => {
     ["{{.State.Pid}}", "7"],
     ["{{ .state.pid }}/{{.ok}}", "7/false"],
     ["{{json .list}} {{.list.0.a}}", '[{"a":1}] 1'],
-    ["{{.State.error}}", "null"],
+    ["{{.State.error}}", "<no value>"],
     ["{{json .}}", JSON.stringify(value)],
     ["plain", "plain"],
   ])("%s", (template, expected) => {
