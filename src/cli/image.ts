@@ -10,10 +10,10 @@ import {
 } from "../../rootfs/image-store.ts";
 import { familiarRepository, parseReference } from "../../rootfs/reference.ts";
 import { listRecords } from "../container/store.ts";
+import { describeAge } from "../core/age.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { formatBytes } from "../core/units.ts";
-import { describeAge } from "./age.ts";
 import { print, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";

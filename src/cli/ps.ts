@@ -1,13 +1,16 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { filterContainers, filterKeys } from "../container/filter.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { listContainers } from "../container/refresh.ts";
-import { UsageError } from "../core/errors.ts";
-import { describeAge } from "./age.ts";
+import { type ContainerSize, measureContainers } from "../container/size.ts";
+import { readSpec } from "../container/store.ts";
+import { MdockerError, UsageError } from "../core/errors.ts";
+import type { OciMount } from "../core/oci.ts";
+import type { Instance } from "../core/paths.ts";
 import { print } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
-import { renderTable } from "./table.ts";
-import { renderTemplate } from "./template.ts";
+import { describeContainer, renderContainers } from "./ps-row.ts";
 
 interface PsOptions {
   readonly all?: boolean;
@@ -16,130 +19,69 @@ interface PsOptions {
   readonly format?: string;
   readonly filter?: readonly string[];
   readonly latest?: boolean;
+  readonly last?: number;
+  readonly size?: boolean;
 }
 
-/** A container as `ps` shows it; the fields of --format, named as docker names them. */
-export interface PsRow {
-  readonly ID: string;
-  readonly Image: string;
-  readonly Command: string;
-  readonly CreatedAt: string;
-  readonly RunningFor: string;
-  readonly Status: string;
-  readonly State: string;
-  readonly Ports: string;
-  readonly Names: string;
-  readonly Networks: string;
-  readonly Addresses: string;
-  readonly Labels: string;
-}
-
-function status(record: ContainerRecord, now: number): string {
-  const since = (time: string): string => describeAge(now - Date.parse(time));
-  switch (record.state) {
-    case "running":
-      return `Up ${since(record.started ?? record.created)}`;
-    case "paused":
-      return `Up ${since(record.started ?? record.created)} (Paused)`;
-    case "exited": {
-      const { exit } = record;
-      if (exit === undefined) return "Exited (unknown)";
-      return `Exited (${exit.code}) ${since(exit.at)} ago${exit.oomKilled ? " (out of memory)" : ""}`;
-    }
-    case "creating":
-      return "Creating";
-    case "created":
-    case "starting":
-      return "Created";
-    case "dead":
-      return "Dead";
-    default:
-      return record.state satisfies never;
-  }
-}
-
-function networks(record: ContainerRecord): string {
-  const { network } = record;
-  if (network.kind === "bridge") return network.attachments.map((attachment) => attachment.network).join(",");
-  return network.kind === "container" ? `container:${network.container}` : network.kind;
-}
-
-/** What `ps` shows of a record; `now` in milliseconds since 1970. */
-export function describeContainer(record: ContainerRecord, now: number, whole: boolean): PsRow {
-  const command = record.command.join(" ").replaceAll(/\p{C}/gu, "?");
-  const cut = !whole && command.length > 20 ? `${command.slice(0, 19)}…` : command;
-  return {
-    ID: whole ? record.id : record.id.slice(0, 12),
-    Image: record.image,
-    Command: `"${cut}"`,
-    CreatedAt: record.created,
-    RunningFor: `${describeAge(now - Date.parse(record.created))} ago`,
-    Status: status(record, now),
-    State: record.state,
-    Ports: "",
-    Names: record.name,
-    Networks: networks(record),
-    Addresses: record.endpoints.map(({ address }) => address).join(","),
-    Labels: Object.entries(record.labels)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(","),
-  };
-}
-
-const filters: Readonly<Record<string, (record: ContainerRecord, value: string) => boolean>> = {
-  id: (record, value) => record.id.startsWith(value),
-  name: (record, value) => record.name.includes(value),
-  status: (record, value) => record.state === value,
-  exited: (record, value) => record.state === "exited" && String(record.exit?.code) === value,
-  ancestor: (record, value) => record.image === value || record.image.split(":")[0] === value,
-  network: (record, value) => networks(record).split(",").includes(value),
-  label: (record, value) => {
-    const [name = "", wanted] = value.split(/=(.*)/s);
-    const own = Object.hasOwn(record.labels, name) ? record.labels[name] : undefined;
-    return own !== undefined && (wanted === undefined || own === wanted);
-  },
-};
-
-/** The containers that pass: all keys, and of each key any value. @throws UsageError */
-export function filterContainers(
-  records: readonly ContainerRecord[],
-  texts: readonly string[],
-): ContainerRecord[] {
+/** `--filter KEY=VALUE`s by key. @throws UsageError */
+export function parseFilters(texts: readonly string[]): Map<string, string[]> {
   const byKey = new Map<string, string[]>();
   for (const text of texts) {
     const [key = "", value] = text.split(/=(.*)/s);
-    if (value === undefined || !Object.hasOwn(filters, key)) {
-      throw new UsageError(
-        `--filter: ${text}: expected KEY=VALUE with a key of ${Object.keys(filters).join(", ")}`,
-      );
+    if (value === undefined || !filterKeys.includes(key)) {
+      throw new UsageError(`--filter: ${text}: expected KEY=VALUE with a key of ${filterKeys.join(", ")}`);
     }
     byKey.set(key, [...(byKey.get(key) ?? []), value]);
   }
-  return records.filter((record) =>
-    [...byKey].every(([key, values]) => values.some((value) => filters[key]?.(record, value) === true)),
-  );
+  return byKey;
 }
 
-/** The rows as asked for: table, ids, a template for each, or JSON lines. @throws UsageError */
-export function renderContainers(
-  rows: readonly PsRow[],
-  options: Pick<PsOptions, "quiet" | "format">,
-): string {
-  const { format } = options;
-  if (options.quiet) return rows.map((row) => `${row.ID}\n`).join("");
-  if (format === "json") return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
-  if (format !== undefined && format !== "table") {
-    return rows.map((row) => `${renderTemplate(format.replace(/^table\s+/, ""), row)}\n`).join("");
+function mountsOf(instance: Instance, { id }: ContainerRecord): readonly OciMount[] {
+  try {
+    return readSpec(instance, id).mounts;
+  } catch (error) {
+    // One that is just being made has no document yet.
+    if (error instanceof MdockerError) return [];
+    throw error;
   }
-  return renderTable(
-    ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "ADDRESS", "NAMES"],
-    rows.map((row) => [row.ID, row.Image, row.Command, row.RunningFor, row.Status, row.Addresses, row.Names]),
-  );
+}
+
+/** The containers that are asked for, newest first. */
+function choose(instance: Instance, options: PsOptions): ContainerRecord[] {
+  const filters = parseFilters(options.filter ?? []);
+  const last = options.latest ? 1 : options.last;
+  const all = options.all || last !== undefined || filters.has("status") || filters.has("exited");
+  return filterContainers(instance, listContainers(instance), filters)
+    .filter((record) => all || record.state === "running" || record.state === "paused")
+    .slice(0, last);
+}
+
+function list(instance: Instance, options: PsOptions): string {
+  const records = choose(instance, options);
+  const { format = "table" } = options;
+  // What takes looking for is looked for only where it may be shown.
+  const measured =
+    options.size || /\bSize\b/i.test(format)
+      ? measureContainers(instance, records)
+      : new Map<string, ContainerSize>();
+  const looksAtMounts = /json|mounts|localvolumes|\{\{\s*\.\s*\}\}/i.test(format);
+  const rows = records.map((record) => {
+    const mounts = looksAtMounts ? mountsOf(instance, record) : [];
+    return describeContainer(record, Date.now(), !options.trunc, { size: measured.get(record.id), mounts });
+  });
+  return renderContainers(rows, options);
 }
 
 function appendFilter(value: string, before: readonly string[] | undefined): string[] {
   if (!value.includes("=")) throw new InvalidArgumentError("expected KEY=VALUE");
   return [...(before ?? []), value];
+}
+
+function parseCount(value: string): number | undefined {
+  const count = /^-?\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isNaN(count)) throw new InvalidArgumentError("expected a number");
+  // docker's -1: no limit was asked for.
+  return count < 0 ? undefined : count;
 }
 
 /** Adds `ps`. */
@@ -152,17 +94,13 @@ export function registerPs(program: Command): void {
     .option("-a, --all", "also those that have ended")
     .option("-q, --quiet", "ids only")
     .option("-l, --latest", "the newest one, whatever its state")
+    .option("-n, --last <count>", "so many of the newest, whatever their state", parseCount)
+    .option("-s, --size", "what their files take, and that with the image's")
     .option("--no-trunc", "whole ids and commands")
-    .option("-f, --filter <key=value>", "id, name, status, exited, ancestor, network or label", appendFilter)
-    .option("--format <template>", "table, json, or a template such as '{{.ID}} {{.Names}}'")
+    .option("-f, --filter <key=value>", filterKeys.join(", "), appendFilter)
+    .option("--format <template>", "table, json, or a template such as 'table {{.ID}}\\t{{.Names}}'")
     .action((options: PsOptions) => {
       requireRoot("ps");
-      const asked = options.filter ?? [];
-      const all = options.all || options.latest || asked.some((text) => /^(status|exited)=/.test(text));
-      const records = filterContainers(listContainers(instanceOf(command)), asked)
-        .filter((record) => all || record.state === "running" || record.state === "paused")
-        .slice(0, options.latest ? 1 : undefined);
-      const rows = records.map((record) => describeContainer(record, Date.now(), !options.trunc));
-      print(renderContainers(rows, options));
+      print(list(instanceOf(command), options));
     });
 }

@@ -6,7 +6,7 @@ export interface RowStyle {
   /** Fields of the usual table. */
   readonly columns: readonly string[];
   /** Field by field: `ID` is `CONTAINER ID`. */
-  readonly headings: Readonly<Record<string, string>>;
+  readonly headings: Readonly<Record<string, unknown>>;
 }
 
 /**

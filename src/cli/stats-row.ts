@@ -1,7 +1,7 @@
 import type { ContainerRecord } from "../container/record.ts";
 import type { StatsSample } from "../container/stats.ts";
 import type { Usage } from "../container/usage.ts";
-import { formatBytes } from "../core/units.ts";
+import { formatBytes, formatDecimalBytes } from "../core/units.ts";
 import { bar, showsBlocks } from "./bar.ts";
 import type { Palette } from "./colour.ts";
 import type { RowStyle } from "./rows.ts";
@@ -41,18 +41,6 @@ const headings: StatsFields = {
 };
 export const statsStyle: RowStyle = { columns, headings: { ...headings } };
 
-/** Bytes in powers of 1000 with three digits, as docker shows traffic: `1.09kB`. */
-export function formatTraffic(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${Number(value.toPrecision(3))}${units[unit]}`;
-}
-
 /** How many CPUs it may use at once. */
 function cpusOf({ resources }: ContainerRecord, sample: StatsSample): number {
   const { quota, period = 100_000 } = resources.cpu ?? {};
@@ -86,8 +74,8 @@ export function describeUsage(
     CPUPerc: `${usage.cpuPercent.toFixed(2)}%`,
     MemUsage: `${formatBytes(usage.memory)} / ${formatBytes(usage.memoryLimit)}`,
     MemPerc: `${usage.memoryPercent.toFixed(2)}%`,
-    NetIO: `${formatTraffic(usage.received)} / ${formatTraffic(usage.sent)}`,
-    BlockIO: `${formatTraffic(usage.read)} / ${formatTraffic(usage.written)}`,
+    NetIO: `${formatDecimalBytes(usage.received)} / ${formatDecimalBytes(usage.sent)}`,
+    BlockIO: `${formatDecimalBytes(usage.read)} / ${formatDecimalBytes(usage.written)}`,
     PIDs: String(usage.pids),
   };
   return {

@@ -29,6 +29,18 @@ export function formatBytes(bytes: number): string {
   return `${Number(value.toPrecision(4))}${units[unit]}`;
 }
 
+/** Bytes in powers of 1000 with three digits, as docker shows traffic and sizes of files: `1.09kB`. */
+export function formatDecimalBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${Number(value.toPrecision(3))}${units[unit]}`;
+}
+
 /** Milliseconds for people: `0.31ms`, `12.4ms`, `1.20s`. */
 export function formatMillis(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(2)}s`;

@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { describeAge } from "../../../src/cli/age.ts";
 import { palette } from "../../../src/cli/colour.ts";
 import { renderJson, renderPlan, Tracer } from "../../../src/cli/explain.ts";
-import { describeContainer, filterContainers, renderContainers } from "../../../src/cli/ps.ts";
+import { parseFilters } from "../../../src/cli/ps.ts";
+import { describeContainer, renderContainers } from "../../../src/cli/ps-row.ts";
 import { renderTable } from "../../../src/cli/table.ts";
 import { renderTemplate } from "../../../src/cli/template.ts";
-import type { ContainerRecord } from "../../../src/container/record.ts";
+import { filterContainers } from "../../../src/container/filter.ts";
+import type { ContainerRecord, ExitRecord } from "../../../src/container/record.ts";
+import { describeStatus } from "../../../src/container/status.ts";
+import { describeAge } from "../../../src/core/age.ts";
 import { UsageError } from "../../../src/core/errors.ts";
 import type { PerformedAction } from "../../../src/core/explain.ts";
 import { parseSignal } from "../../../src/core/signal.ts";
@@ -48,15 +51,17 @@ const ended: ContainerRecord = {
   endpoints: [],
   exit: { code: 137, at: "2026-01-02T03:05:05.000Z", oomKilled: true },
 };
+/** No images are here, and no containers. */
+const nowhere = { root: "/nowhere", state: "/nowhere", prefix: "t" };
 const now = Date.parse("2026-01-02T03:06:06.000Z");
 
 describe("ps", () => {
   test("the table", () => {
     const rows = [record, ended].map((one) => describeContainer(one, now, false));
     expect(renderContainers(rows, {}).split("\n")).toEqual([
-      "CONTAINER ID   IMAGE        COMMAND                  CREATED         STATUS                                            ADDRESS      NAMES",
-      '0123456789ab   lab:latest   "/bin/sh -c sleep 10…"   2 minutes ago   Up 2 minutes                                      10.200.1.2   web',
-      'f123456789ab   lab:latest   "/bin/sh -c sleep 10…"   2 minutes ago   Exited (137) About a minute ago (out of memory)                job',
+      "CONTAINER ID   IMAGE        COMMAND                  CREATED         STATUS                                         PORTS   NAMES",
+      '0123456789ab   lab:latest   "/bin/sh -c sleep 10…"   2 minutes ago   Up 2 minutes                                           web',
+      'f123456789ab   lab:latest   "/bin/sh -c sleep 10…"   2 minutes ago   Exited (137) About a minute ago (oom-killed)           job',
       "",
     ]);
   });
@@ -70,7 +75,13 @@ describe("ps", () => {
     expect(JSON.parse(renderContainers(rows, { format: "json" }))).toMatchObject({
       Names: "web",
       Labels: "tier=front",
+      CreatedAt: "2026-01-02 03:04:05 +0000 UTC",
     });
+    const label = '{{.Names}} {{.Label "tier"}}|{{.Label "x"}}';
+    expect(renderContainers(rows, { format: label })).toBe("web front|\n");
+    expect(renderContainers(rows, { format: 'table {{.Names}}\\t{{.Label "a/tier"}}\t{{.Addresses}}' })).toBe(
+      "NAMES   tier   ADDRESSES\nweb            10.200.1.2\n",
+    );
     expect(describeContainer(record, now, true)).toMatchObject({
       ID: id,
       Command: '"/bin/sh -c sleep 1000; echo done"',
@@ -91,12 +102,19 @@ describe("ps", () => {
     [["network=none"], ["job"]],
     [["ancestor=lab"], ["web", "job"]],
     [["id=f12"], ["job"]],
+    [["name=^we"], ["web"]],
+    [["name=^/?eb"], []],
+    [["name=("], []],
+    [["label=tier", "label=none"], []],
+    [["health=none"], ["web", "job"]],
+    [["health=healthy"], []],
   ])("filter %j", (filters, names) => {
-    expect(filterContainers([record, ended], filters).map(({ name }) => name)).toEqual(names);
+    const found = filterContainers(nowhere, [record, ended], parseFilters(filters));
+    expect(found.map(({ name }) => name)).toEqual(names);
   });
 
   test("a filter that does not exist is refused", () => {
-    expect(() => filterContainers([], ["toString=x"])).toThrow(/^--filter: toString=x: expected KEY=VALUE/);
+    expect(() => parseFilters(["toString=x"])).toThrow(/^--filter: toString=x: expected KEY=VALUE/);
   });
 
   test("control characters of a command do not reach the terminal", () => {
@@ -105,13 +123,40 @@ describe("ps", () => {
   });
 });
 
+test("what a container is doing, in docker's words, and why it has ended", () => {
+  const health = { failingStreak: 0, log: [] };
+  const exit = (changes: Partial<ExitRecord>): ContainerRecord => ({
+    ...ended,
+    exit: { code: 0, at: "2026-01-02T03:06:04.000Z", oomKilled: false, ...changes },
+  });
+  const shown = [
+    record,
+    { ...record, state: "paused" as const },
+    { ...record, health: { ...health, status: "healthy" as const } },
+    { ...record, health: { ...health, status: "starting" as const } },
+    { ...record, state: "created" as const },
+    exit({}),
+    exit({ code: 143, reason: "stopped" }),
+    exit({ code: 137, reason: "hard-limit-killed", oomKilled: true }),
+    exit({ at: "2026-01-02T03:07:00.000Z" }),
+    { ...ended, exit: undefined },
+    { ...ended, state: "dead" as const },
+  ].map((one) => describeStatus(one, now));
+  expect(shown).toEqual([
+    ...["Up 2 minutes", "Up 2 minutes (Paused)", "Up 2 minutes (healthy)", "Up 2 minutes (health: starting)"],
+    ...["Created", "Exited (0) 2 seconds ago", "Exited (143) 2 seconds ago (stopped)"],
+    "Exited (137) 2 seconds ago (hard-limit-killed)",
+    ...["Exited (0) Less than a second ago", "Exited (unknown)", "Dead"],
+  ]);
+});
+
 test("ages as docker writes them", () => {
   const ages = [0, 1, 59, 60, 119, 120, 3600, 7200, 86_400, 172_800, 1_209_600].map((s) =>
     describeAge(s * 1000),
   );
   expect(ages).toEqual([
     ...["Less than a second", "1 second", "59 seconds", "About a minute", "About a minute", "2 minutes"],
-    ...["About an hour", "2 hours", "1 day", "2 days", "2 weeks"],
+    ...["About an hour", "2 hours", "24 hours", "2 days", "2 weeks"],
   ]);
 });
 

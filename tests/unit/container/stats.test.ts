@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { parsePressure } from "../../../cgroup/v2/stats.ts";
 import { bar } from "../../../src/cli/bar.ts";
-import { addBars, describeUsage, formatTraffic } from "../../../src/cli/stats-row.ts";
+import { addBars, describeUsage } from "../../../src/cli/stats-row.ts";
 import { dockerStats } from "../../../src/container/docker-stats.ts";
 import type { ContainerRecord } from "../../../src/container/record.ts";
 import { parseHostCpu, parseInterfaces, type StatsSample } from "../../../src/container/stats.ts";
 import { usageOf } from "../../../src/container/usage.ts";
+import { formatDecimalBytes } from "../../../src/core/units.ts";
 
 const MiB = 1024 * 1024;
 const id = "0123456789abcdef".repeat(4);
@@ -206,7 +207,7 @@ describe("what stats shows", () => {
   });
 
   test("traffic", () => {
-    expect([0, 999, 1000, 1090, 24_570, 1.5e9].map(formatTraffic)).toEqual(
+    expect([0, 999, 1000, 1090, 24_570, 1.5e9].map(formatDecimalBytes)).toEqual(
       ["0B", "999B", "1kB", "1.09kB", "24.6kB", "1.5GB"], // docker's own
     );
   });
