@@ -1,10 +1,14 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { versionText } from "../../core/version-text.ts";
 import type { Engine } from "../engine.ts";
+import { registerAttach } from "../routes/attach.ts";
 import { registerEvents } from "../routes/events.ts";
+import { registerLifecycle } from "../routes/lifecycle.ts";
 import { registerPing } from "../routes/ping.ts";
+import { registerStats } from "../routes/stats.ts";
 import { registerSystem } from "../routes/system.ts";
 import { whyNotSupported } from "../routes/unsupported.ts";
+import { registerWait } from "../routes/wait.ts";
 import { acceptBodies } from "./bodies.ts";
 import { clientMessage, NotSupportedError, statusOf } from "./errors.ts";
 import { checkVersion, newestApi, withoutVersion } from "./version.ts";
@@ -55,6 +59,10 @@ export async function createApp(engine: Engine): Promise<FastifyInstance> {
   registerPing(app);
   registerSystem(app, engine);
   registerEvents(app, engine);
+  registerWait(app, engine);
+  registerStats(app, engine);
+  registerLifecycle(app, engine);
+  registerAttach(app, engine);
   await app.ready();
   return app;
 }

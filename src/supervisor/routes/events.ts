@@ -4,7 +4,8 @@ import { eventFilters, matchesFilters } from "../event-filter.ts";
 import { eventLine } from "../event-line.ts";
 import type { EngineEvent } from "../events.ts";
 import { openAnswer } from "../http/answer.ts";
-import { filtersOf, momentOf, type Query } from "../http/query.ts";
+import { queryOf } from "../http/params.ts";
+import { filtersOf, momentOf } from "../http/query.ts";
 
 /** How much may wait for a client that does not read, in bytes; it is dropped then. */
 const patience = 1024 * 1024;
@@ -15,7 +16,7 @@ const longestTimer = 2 ** 31 - 1;
 /** GET /events: what happens, line by line, from `since` (of what is remembered) until `until` or without end. */
 export function registerEvents(app: FastifyInstance, engine: Engine): void {
   app.get("/events", (request, reply) => {
-    const query = request.query as Query;
+    const query = queryOf(request);
     const filters = filtersOf(query, eventFilters);
     const since = momentOf(query, "since");
     const until = momentOf(query, "until");
