@@ -4,6 +4,7 @@ import type { Engine } from "../engine.ts";
 import { registerAttach } from "../routes/attach.ts";
 import { registerEvents } from "../routes/events.ts";
 import { registerLifecycle } from "../routes/lifecycle.ts";
+import { registerOwn } from "../routes/own.ts";
 import { registerPing } from "../routes/ping.ts";
 import { registerStats } from "../routes/stats.ts";
 import { registerSystem } from "../routes/system.ts";
@@ -59,6 +60,7 @@ export async function createApp(engine: Engine): Promise<FastifyInstance> {
   registerPing(app);
   registerSystem(app, engine);
   registerEvents(app, engine);
+  registerOwn(app, engine);
   registerWait(app, engine);
   registerStats(app, engine);
   registerLifecycle(app, engine);
