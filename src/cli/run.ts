@@ -1,11 +1,9 @@
-import { readFileSync, statSync } from "node:fs";
 import type { Command } from "commander";
 import type { RunRequest } from "../container/request.ts";
 import { runContainer } from "../container/run.ts";
 import { hasErrno, messageOf, SetupError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import type { Flags } from "./flags.ts";
-import type { HostView } from "./host-view.ts";
 import { type Declaration, declareOptions, readFlags } from "./option-row.ts";
 import { readShowing } from "./options/showing.ts";
 import { print, printError, say } from "./output.ts";
@@ -14,6 +12,7 @@ import { instanceOf } from "./program.ts";
 import { runOptions } from "./run-options.ts";
 import { buildRequest, type Words, wordsAfter } from "./run-request.ts";
 import { isTerminal } from "./terminal.ts";
+import { hostView } from "./this-host.ts";
 
 const examples = `
 Examples:
@@ -23,27 +22,6 @@ Examples:
   mdocker run --rootfs ./alpine /bin/ls -la          any unpacked root filesystem
   mdocker run --explain --net bridge /bin/true       every step of a start, with its reason
 `;
-
-/** This host, as the flags may look at it. */
-async function hostView(): Promise<HostView> {
-  const stdin = await isTerminal(0);
-  return {
-    env: process.env,
-    cwd: process.cwd(),
-    stdin,
-    stdout: stdin && (await isTerminal(1)),
-    readText: (path) => readFileSync(path, "utf8"),
-    blockDevice: (path) => {
-      const about = statSync(path, { throwIfNoEntry: false });
-      if (about === undefined || !about.isBlockDevice()) return undefined;
-      // makedev(3) of glibc and musl, for device numbers below 2^32.
-      return {
-        major: (about.rdev >>> 8) & 0xfff,
-        minor: (about.rdev & 0xff) | ((about.rdev >>> 12) & 0xfff00),
-      };
-    },
-  };
-}
 
 /** Shows the plan of a start. Needs no root, unless what it would start from belongs to root. */
 async function explain(instance: Instance, request: RunRequest, json: boolean): Promise<void> {

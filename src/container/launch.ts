@@ -11,7 +11,7 @@ import { makePipe } from "../sys/pipe.ts";
 import { identify, type ProcessIdentity } from "../sys/process.ts";
 import { receiveWithFd, socketPair } from "../sys/socket.ts";
 import { reap, spawnProcess } from "../sys/spawn.ts";
-import { inherited } from "./program.ts";
+import { inherited } from "./inherited.ts";
 import { Stream } from "./streams.ts";
 
 /** A container on its way: its launcher, later its monitor, runs. */

@@ -4,42 +4,30 @@ import { populateDev } from "../../rootfs/devices.ts";
 import { maskPath, pinNull, protectPath, writeSysctl } from "../../rootfs/masks.ts";
 import { bindMount, makeDirectories, openSources, sharesEvents, systemMount } from "../../rootfs/mounts.ts";
 import { enterRoot, freezeRoot, isolateMounts, mountOverlay } from "../../rootfs/pivot.ts";
-import { UsageError } from "../core/errors.ts";
 import type { OciMount, OciNamespaceType, OciSpec } from "../core/oci.ts";
-import { expectValue } from "../program/calls/check.ts";
-import { chdir, close, duplicate, open, write } from "../program/calls/file.ts";
-import { setHostname, setSeccompFilter, setUmask } from "../program/calls/identity.ts";
+import { chdir, close, open, write } from "../program/calls/file.ts";
+import { setHostname, setUmask } from "../program/calls/identity.ts";
 import {
   clone,
-  closeFrom,
-  exec,
   joinNamespace,
   prctl,
   setName,
-  setSession,
   setSignalMask,
   unshareNamespaces,
 } from "../program/calls/process.ts";
-import { openTerminal, receiveDescriptor, takeTerminal } from "../program/calls/terminal.ts";
+import { openTerminal, receiveDescriptor } from "../program/calls/terminal.ts";
 import { cell } from "../program/data.ts";
 import { openFlags } from "../program/flags.ts";
-import { type Program, ProgramBuilder, type Step } from "../program/step.ts";
+import { type Program, ProgramBuilder } from "../program/step.ts";
 import type { DeviceLink } from "../security/devices.ts";
 import { cloneFlags } from "../sys/namespaces.ts";
 import { addAfter, type Remains } from "./after.ts";
-import { execCandidates } from "./exec-paths.ts";
+import { awaitParent, becomeCommand, dieWithMonitor } from "./command.ts";
 import { fifoNames } from "./fifos.ts";
-import { addPrivileges, confineInit } from "./privileges.ts";
-
-/**
- * Numbers under which the launcher inherits what the parent opened for it; 3 is the program. From `hold` on: the FIFOs
- * of a detached container, in the order of src/container/fifos.ts.
- */
-export const inherited = { control: 4, sync: 5, record: 6, cgroup: 7, trace: 8, hold: 9 } as const;
+import { inherited } from "./inherited.ts";
+import { confineInit } from "./privileges.ts";
 
 const PR_SET_DUMPABLE = 4;
-const PR_SET_PDEATHSIG = 1;
-const SIGKILL = 9;
 
 /** What the program needs to know beyond the OCI document. */
 export interface ProgramFacts extends Remains {
@@ -64,10 +52,6 @@ export interface ProgramFacts extends Remains {
   /** Sysctls that the kernel may lack: set where it has them. */
   readonly optionalSysctls: ReadonlySet<string>;
   readonly isDirectory: (path: string) => boolean;
-}
-
-function dieWithMonitor(): Step {
-  return prctl(PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", [SIGKILL], "no container without its monitor");
 }
 
 function newNamespaces(spec: OciSpec): number {
@@ -196,42 +180,10 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
   for (const path of spec.linux.readonlyPaths ?? []) protectPath(builder, path);
   makeDirectories(builder, spec.process.cwd, "the working directory of the command");
   if (spec.root.readonly === true) freezeRoot(builder);
-  awaitParent(builder);
-}
-
-/** The child is ready; it goes on when the parent has set up the network and says so by one byte. */
-function awaitParent(builder: ProgramBuilder): void {
-  const byte = cell(8);
-  const reason = "wait until the network is there; if the parent has given up instead, so do we";
-  builder.add("child", {
-    kind: "syscall",
-    call: "read",
-    args: [inherited.sync, byte, 1],
-    text: () => `read(${inherited.sync}, &word, 1)`,
-    reason,
-    label: "wait for the parent",
-  });
-  builder.add(
-    "child",
-    expectValue({
-      data: byte,
-      width: 1,
-      value: 1n,
-      errno: "ECANCELED",
-      text: "word == 1",
-      reason,
-      label: "wait for the parent",
-    }),
-  );
+  awaitParent(builder, "wait until the network is there; if the parent has given up instead, so do we");
 }
 
 function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
-  const part = facts.init ? "command" : "child";
-  const { spec } = facts;
-  const { process } = spec;
-  const command = process.args[0];
-  if (command === undefined || command === "")
-    throw new UsageError("no command: the image names none, so give one");
   if (facts.init) {
     builder.add(
       "child",
@@ -239,72 +191,13 @@ function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
     );
     confineInit(builder);
   }
-  builder.add(part, setSession("a session of its own: no signals from the host's terminal"));
-  if (process.terminal === true) {
-    takeTerminal(builder, part);
-  } else if (!facts.interactive) {
-    const fd = builder.add(
-      part,
-      open("/dev/null", openFlags.O_RDONLY, { reason: "no stdin without -i", label: "open /dev/null" }),
-    );
-    builder.add(part, duplicate(fd, 0, "stdin is empty"));
-  }
-  if (process.oomScoreAdj !== undefined) {
-    const label = "set oom_score_adj";
-    const fd = builder.add(
-      part,
-      open("/proc/self/oom_score_adj", openFlags.O_WRONLY, { reason: "--oom-score-adj", label }),
-    );
-    builder.add(part, write(fd, String(process.oomScoreAdj), { reason: "--oom-score-adj", label }));
-    builder.add(part, close(fd, "written"));
-  }
-  builder.add(
-    part,
-    chdir(process.cwd, "the working directory", `enter the working directory ${process.cwd}`),
-  );
-  expectInside(builder, part);
-  builder.add(part, setUmask(process.user.umask ?? 0o022, "permissions of the files that the command makes"));
-  addPrivileges(builder, part, process, facts.seccomp);
-  // The kernel forgets it when a process becomes another user (prctl(2)), and pid 1 is the one that does so here.
-  if (!facts.init) builder.add(part, dieWithMonitor());
-  builder.add(part, setSignalMask(false, "the command starts with no signal blocked"));
-  builder.add(part, closeFrom(3, true, "no descriptor of the host goes along (CVE-2024-21626)"));
-  // With no_new_privs the filter needs no privilege, so it comes last and lets nothing but execve through.
-  if (facts.seccomp !== undefined && process.noNewPrivileges === true) {
-    builder.add(part, setSeccompFilter(facts.seccomp.filter, facts.seccomp.name));
-  }
-  const candidates = execCandidates(command, process.env);
-  candidates.forEach((path, i) => {
-    const tolerate = i < candidates.length - 1 ? ["ENOENT", "ENOTDIR", "EACCES"] : [];
-    builder.add(part, exec(path, process.args, process.env, tolerate));
+  becomeCommand(builder, facts.init ? "command" : "child", {
+    process: facts.spec.process,
+    interactive: facts.interactive,
+    seccomp: facts.seccomp,
+    // With init it is pid 1 that dies with the monitor, and the command with pid 1.
+    diesWithMonitor: !facts.init,
   });
-}
-
-/** A working directory reached through a leaked descriptor shows as `(unreachable)`: it must begin with a slash. */
-function expectInside(builder: ProgramBuilder, part: "child" | "command"): void {
-  const path = cell(4096);
-  const reason = "the working directory lies inside the container (CVE-2024-21626)";
-  const label = "check the working directory";
-  builder.add(part, {
-    kind: "syscall",
-    call: "getcwd",
-    args: [path, 4096],
-    text: () => "getcwd(path, 4096)",
-    reason,
-    label,
-  });
-  builder.add(
-    part,
-    expectValue({
-      data: path,
-      width: 1,
-      value: 0x2fn,
-      errno: "EPERM",
-      text: "path[0] == '/'",
-      reason,
-      label,
-    }),
-  );
 }
 
 /**

@@ -1,0 +1,5 @@
+/**
+ * Numbers under which the launcher inherits what the parent opened for it; 3 is the program. From `hold` on: the FIFOs
+ * of a detached container, in the order of src/container/fifos.ts, or what an exec needs, see exec-program.ts.
+ */
+export const inherited = { control: 4, sync: 5, record: 6, cgroup: 7, trace: 8, hold: 9 } as const;
