@@ -8,8 +8,10 @@ export type Register = (program: Command, declaration?: Declaration) => void;
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import("./run.ts")).registerRun,
   ps: async () => (await import("./ps.ts")).registerPs,
+  top: async () => (await import("./top.ts")).registerTop,
   stats: async () => (await import("./stats.ts")).registerStats,
   inspect: async () => (await import("./inspect.ts")).registerInspect,
+  port: async () => (await import("./port.ts")).registerPort,
   diff: async () => (await import("./diff.ts")).registerDiff,
   stop: async () => (await import("./stop.ts")).registerStop,
   kill: async () => (await import("./kill.ts")).registerKill,
