@@ -88,6 +88,8 @@ export function isFrozen(host: CgroupHost, path: string): boolean {
     return keyed(readFileIfAny(join(host.root, path, "cgroup.events")), "frozen") === 1;
   }
   const mountPoint = host.controllers.get("freezer");
-  const state = mountPoint && readFileIfAny(join(mountPoint, path, "freezer.state"));
-  return state?.trim() === "FROZEN";
+  if (mountPoint === undefined) return false;
+  const file = join(mountPoint, path, "freezer.state");
+  // Mostly it has never been paused: an error that is thrown would cost more than this look.
+  return existsSync(file) && readFileIfAny(file)?.trim() === "FROZEN";
 }

@@ -2,14 +2,14 @@ import { existsSync } from "node:fs";
 import { SetupError, UsageError } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
 import type { OciResources } from "../src/core/oci.ts";
-import { performCgroup } from "./action.ts";
+import { performCgroup, writeValues } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import { checkResources } from "./check.ts";
 import type { CgroupHost, V1Host, V2Host } from "./host.ts";
 import type { Limit } from "./limit.ts";
 import { checkPath, homeDirectory } from "./place.ts";
 import { enableV2, limitAction, makeV1, requireController, v2Needs } from "./plan.ts";
-import { adopt } from "./processes.ts";
+import { adopt, readFileIfAny } from "./processes.ts";
 import { readStats } from "./stats.ts";
 import { v1Limits } from "./v1/limits.ts";
 import { v2Limits } from "./v2/limits.ts";
@@ -21,7 +21,38 @@ function inOrder(limits: readonly Limit[], growing: boolean): Limit[] {
   return [...limits.filter(isSwap), ...limits.filter((limit) => !isSwap(limit))];
 }
 
-function updateV1(host: V1Host, path: string, resources: OciResources): void {
+/** Writes limits one after the other, remembering what was there. */
+class Writer {
+  readonly #before: (() => void)[] = [];
+
+  write(directory: string, limit: Limit): void {
+    const file = limit.targets.map((target) => join(directory, target.file)).find((path) => existsSync(path));
+    const text = file === undefined ? undefined : readFileIfAny(file);
+    if (file !== undefined && text !== undefined) {
+      // Writing nothing is no write: an empty line stands for an empty value.
+      const lines = text
+        .trimEnd()
+        .split("\n")
+        .map((line) => (line === "" ? "\n" : line));
+      this.#before.push(() => writeValues(file, lines));
+    }
+    performCgroup(limitAction(directory, limit));
+  }
+
+  /** Everything as it was, as far as the kernel lets it. */
+  restore(): void {
+    for (const back of this.#before.reverse()) {
+      try {
+        back();
+      } catch (error) {
+        // What has been used meanwhile cannot always be taken back: the error that is being told says enough.
+        if (!(error instanceof Error)) throw error;
+      }
+    }
+  }
+}
+
+function updateV1(host: V1Host, path: string, resources: OciResources, writer: Writer): void {
   const wanted = resources.memory?.limit;
   const now = readStats(host, path).memory?.limit ?? Number.POSITIVE_INFINITY;
   const limits = inOrder(v1Limits(resources), wanted !== undefined && (wanted < 0 || wanted > now));
@@ -29,28 +60,28 @@ function updateV1(host: V1Host, path: string, resources: OciResources): void {
   for (const limit of limits) {
     const directory = join(host.controllers.get(limit.controller) ?? "", path);
     if (existsSync(directory)) {
-      performCgroup(limitAction(directory, limit));
+      writer.write(directory, limit);
       continue;
     }
     // A hierarchy it had no need of so far: made with its limit, and only then joined.
     for (const action of makeV1(host, limit.controller, path)) performCgroup(action);
-    performCgroup(limitAction(directory, limit));
+    writer.write(directory, limit);
     adopt(homeDirectory(host, path), directory);
   }
 }
 
-function updateV2(host: V2Host, path: string, resources: OciResources): void {
+function updateV2(host: V2Host, path: string, resources: OciResources, writer: Writer): void {
   const { limits, controllers } = v2Needs(host, v2Limits(resources));
   for (const action of enableV2(host, path, controllers)) performCgroup(action);
-  for (const limit of limits) performCgroup(limitAction(join(host.root, path), limit));
+  for (const limit of limits) writer.write(join(host.root, path), limit);
 }
 
 /**
  * Changes limits of a running container; what is not named keeps its value. Device rules stay as they are. When one
- * write fails those before it hold, and the error names the one.
+ * write fails those before it are taken back, and the error names the one. Returns what takes all of it back.
  * @throws UsageError, CannotEnforceError as for a new container; SetupError when the container has no cgroup.
  */
-export function updateCgroup(host: CgroupHost, path: string, resources: OciResources): void {
+export function updateCgroup(host: CgroupHost, path: string, resources: OciResources): () => void {
   checkPath(path);
   checkResources(resources, true);
   if (!existsSync(homeDirectory(host, path)))
@@ -60,11 +91,17 @@ export function updateCgroup(host: CgroupHost, path: string, resources: OciResou
     if (memory?.swap !== undefined && memory.swap > 0 && !memory.limit) {
       throw new UsageError(`--memory-swap: ${memory.swap}: needs --memory: it is memory and swap together`);
     }
-    updateV2(host, path, resources);
-    return;
   }
   const [unified] = Object.keys(resources.unified ?? {});
-  if (unified !== undefined)
+  if (unified !== undefined && host.driver === "v1")
     throw new CannotEnforceError(unified, "this host has its controllers on cgroup v1");
-  updateV1(host, path, resources);
+  const writer = new Writer();
+  try {
+    if (host.driver === "v2") updateV2(host, path, resources, writer);
+    else updateV1(host, path, resources, writer);
+  } catch (error) {
+    writer.restore();
+    throw error;
+  }
+  return () => writer.restore();
 }

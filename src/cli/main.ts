@@ -4,7 +4,7 @@ import { nearest } from "../core/nearest.ts";
 import { commands, treeCommands } from "./commands.ts";
 import { isIncomplete, parseFailure } from "./failure.ts";
 import { printError, say } from "./output.ts";
-import { commandWord, newProgram } from "./program.ts";
+import { commandAt, commandWord, newProgram } from "./program.ts";
 
 /** The command tree as far as these words need it: one command, or all of them. */
 async function treeFor(words: readonly string[], all: boolean): Promise<Command> {
@@ -43,9 +43,20 @@ function report(error: unknown, words: readonly string[]): number {
   return failure instanceof MdockerError ? failure.exitCode : ExitCode.setup;
 }
 
+/** docker's `container stop X` is `stop X` here. @throws UsageError */
+async function withoutGroup(words: readonly string[]): Promise<readonly string[]> {
+  const at = commandAt(words);
+  const word = words[at] ?? "";
+  if (word !== "container" && word !== "system") return words;
+  const { memberOf } = await import("./groups.ts");
+  return [...words.slice(0, at), memberOf(word, words[at + 1]), ...words.slice(at + 2)];
+}
+
 /** Runs one command line, without the program's own name. Returns the exit code; nothing is thrown. */
-export async function runCommandLine(words: readonly string[]): Promise<number> {
+export async function runCommandLine(given: readonly string[]): Promise<number> {
+  let words = given;
   try {
+    words = await withoutGroup(given);
     try {
       await parse(words, false);
     } catch (error) {

@@ -32,17 +32,17 @@ export function instanceOf(command: Command): Instance {
   return findInstance(command.optsWithGlobals<GlobalFlags>(), process.env);
 }
 
-/**
- * The command word of a command line: the first word that is neither a global flag nor its value. Undefined for
- * none, and for what commander has to look at itself.
- */
-export function commandWord(words: readonly string[]): string | undefined {
+/** Where the command word is: the first word that is neither a global flag nor its value; -1 for none. */
+export function commandAt(words: readonly string[]): number {
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? "";
     if (globalFlags.includes(word)) at += 1;
-    else if (!globalFlags.some((flag) => word.startsWith(`${flag}=`))) {
-      return word.startsWith("-") ? undefined : word;
-    }
+    else if (!globalFlags.some((flag) => word.startsWith(`${flag}=`))) return word.startsWith("-") ? -1 : at;
   }
-  return undefined;
+  return -1;
+}
+
+/** The command word of a command line. Undefined for none, and for what commander has to look at itself. */
+export function commandWord(words: readonly string[]): string | undefined {
+  return words[commandAt(words)];
 }

@@ -1,4 +1,6 @@
 import { closeSync, writeSync } from "node:fs";
+import { detectCgroups } from "../../cgroup/host.ts";
+import { removeCgroup } from "../../cgroup/remove.ts";
 import { disconnectEndpoint } from "../../net/endpoint.ts";
 import { releaseLease } from "../../net/ipam.ts";
 import { linkAlias } from "../../net/network.ts";
@@ -6,6 +8,7 @@ import { hasErrno } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { openFifo } from "../sys/fifo.ts";
 import { fifoPath } from "./fifos.ts";
+import { hasLateCgroups } from "./late-cgroups.ts";
 import type { ContainerRecord } from "./record.ts";
 import { containerPaths } from "./store.ts";
 
@@ -30,8 +33,13 @@ export function releaseMonitor(instance: Instance, id: string): void {
   }
 }
 
-/** Takes back what the network has of a container that has ended; its cgroup is removed by its monitor. */
+/**
+ * Takes back what the network has of a container that has ended. Its cgroup is removed by its monitor, but for what that
+ * does not know of.
+ */
 export function disconnectEnded(instance: Instance, record: ContainerRecord): void {
+  const { cgroup } = record;
+  if (cgroup !== undefined && hasLateCgroups(instance, record.id)) removeCgroup(detectCgroups(), cgroup);
   if (record.network.kind === "bridge") {
     for (const { network } of record.network.attachments)
       releaseLease(instance, { name: network }, record.id);

@@ -1,10 +1,9 @@
 import { prepareLayers, removeLayers } from "../../overlay/prepare.ts";
-import { readTextIfAny } from "../core/atomic.ts";
+import { readTextIfAny, writeFileAtomic } from "../core/atomic.ts";
 import { SetupError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
-import { writeFile } from "../core/write-file.ts";
 import { freeAbandonedName } from "./orphans.ts";
 import { draftRecord } from "./perform.ts";
 import { prepareWithImage } from "./prepare-image.ts";
@@ -25,7 +24,7 @@ function requestPath(instance: Instance, id: string): string {
 
 /** Keeps what a container was asked for: each of its starts begins from it. */
 export function writeRequest(instance: Instance, id: string, request: RunRequest): void {
-  writeFile(requestPath(instance, id), JSON.stringify(request), 0o600);
+  writeFileAtomic(requestPath(instance, id), JSON.stringify(request));
 }
 
 /** What a container was asked for; undefined for one that was run in the foreground. @throws SetupError */

@@ -21,7 +21,8 @@ function nameTest(value: string): Test {
     name.includes(value) || pattern?.test(name) === true || pattern?.test(`/${name}`) === true;
 }
 
-function labelTest(value: string): Test {
+/** A label by name, or by name and value: `NAME[=VALUE]`. */
+export function labelTest(value: string): Test {
   const [name = "", wanted] = value.split(/=(.*)/s);
   return ({ labels }) => {
     const own = Object.hasOwn(labels, name) ? labels[name] : undefined;

@@ -22,7 +22,7 @@ import type { ContainerRecord } from "./record.ts";
 import type { Connection, StartStep } from "./step.ts";
 import {
   containerPaths,
-  releaseName,
+  releaseAnyName,
   removeContainerFiles,
   reserveContainer,
   writeRecord,
@@ -94,8 +94,8 @@ async function reserve(start: Start): Promise<void> {
   if (request.name !== undefined) await freeAbandonedName(instance, request.name);
   kept.push("container directory", () => removeContainerFiles(instance, id));
   start.record = reserveContainer(instance, request.name, draftRecord(prepared));
-  const { name } = start.record;
-  kept.push("container name", () => releaseName(instance, name, id));
+  const { record } = start;
+  kept.push("container name", () => releaseAnyName(instance, record));
 }
 
 /** The files that are bound into the container, with what is known already; /etc/hosts gets the address later. */

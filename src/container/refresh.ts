@@ -1,3 +1,5 @@
+import { isFrozen } from "../../cgroup/freeze.ts";
+import { type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
 import { parseLimitOom, parseOom } from "../../cgroup/oom.ts";
 import { readTextIfAny } from "../core/atomic.ts";
 import { NotFoundError, UsageError } from "../core/errors.ts";
@@ -38,12 +40,22 @@ export function isLive(record: ContainerRecord): boolean {
   ].some((process) => process !== undefined && isAlive(process));
 }
 
+let host: CgroupHost | undefined;
+
+/** Whether what runs is paused, as the kernel has it. */
+function liveState({ state, cgroup }: ContainerRecord): ContainerRecord["state"] {
+  if ((state !== "running" && state !== "paused") || cgroup === undefined) return state;
+  // Found once: where hierarchies are mounted does not change under a command.
+  host ??= detectCgroups();
+  return isFrozen(host, cgroup) ? "paused" : "running";
+}
+
 /** The record as it really is now: what claims to run but has no process has exited. Nothing is written. */
 function refresh(instance: Instance, record: ContainerRecord): ContainerRecord {
   if (record.state === "exited" || record.state === "dead" || record.state === "created") return record;
   // The monitor of a detached container outlives it until the supervisor has seen the end.
   const exit = record.foreground ? undefined : readExit(instance, record.id);
-  if (exit === undefined && isLive(record)) return record;
+  if (exit === undefined && isLive(record)) return { ...record, state: liveState(record) };
   // Whoever started it is gone: it is what it was.
   if (record.state === "starting")
     return { ...record, state: record.exit === undefined ? "created" : "exited" };

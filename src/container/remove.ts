@@ -14,7 +14,7 @@ import { releaseMonitor } from "./collect.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
 import { markStop } from "./stop-mark.ts";
-import { containerPaths, releaseName, removeContainerFiles } from "./store.ts";
+import { containerPaths, releaseAnyName, removeContainerFiles } from "./store.ts";
 
 const SIGTERM = 15;
 const SIGKILL = 9;
@@ -41,9 +41,9 @@ async function awaitEnd(
 /** Removes everything of a container that no longer runs: kernel objects first, its record last. */
 export async function removeTraces(instance: Instance, record: ContainerRecord): Promise<void> {
   const undo = new UndoStack();
-  const { id, name } = record;
+  const { id } = record;
   undo.push("record", () => removeContainerFiles(instance, id));
-  undo.push("name", () => releaseName(instance, name, id));
+  undo.push("name", () => releaseAnyName(instance, record));
   undo.push("writable layer", () => removeLayers(containerPaths(instance, id).directory));
   const { cgroup } = record;
   if (cgroup !== undefined) undo.push("cgroup", () => removeCgroup(detectCgroups(), cgroup));

@@ -1,4 +1,5 @@
 import { closeSync, existsSync } from "node:fs";
+import { removeCgroup } from "../../cgroup/remove.ts";
 import { monotonicMs } from "../core/clock.ts";
 import { ExitCode, hasErrno, MdockerError, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
@@ -6,6 +7,7 @@ import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { formatBytes } from "../core/units.ts";
 import { exitCodeOf } from "../program/message.ts";
+import { hasLateCgroups } from "./late-cgroups.ts";
 import { abandon, failureOf, LaunchError } from "./launch.ts";
 import { collectOrphans } from "./orphans.ts";
 import { performStep, type Start } from "./perform.ts";
@@ -17,7 +19,7 @@ import { readExit } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
 import { catchSignals, type Signals, signalCode } from "./signals.ts";
 import type { StartStep } from "./step.ts";
-import { containerPaths, releaseName, removeRunDirectory, writeRecord } from "./store.ts";
+import { containerPaths, readRecord, releaseAnyName, removeRunDirectory, writeRecord } from "./store.ts";
 
 export interface RunOptions {
   readonly observer?: Observer | undefined;
@@ -91,9 +93,11 @@ function finishQuickly({ prepared, launched, record }: Start): boolean {
   const { instance, id } = prepared;
   if (launched === undefined || record === undefined) return false;
   // The monitor does its part meanwhile; when it has ended, what it could not remove is still there.
-  releaseName(instance, record.name, id);
+  releaseAnyName(instance, record);
+  const late = hasLateCgroups(instance, id);
   removeRunDirectory(instance, id);
   abandon(launched, prepared.program);
+  if (late) removeCgroup(prepared.cgroup.host, prepared.cgroup.path);
   return !existsSync(containerPaths(instance, id).directory);
 }
 
@@ -108,7 +112,9 @@ function keepRecord(start: Start, exit: ExitRecord | undefined): void {
   const { record, prepared } = start;
   if (record === undefined) return;
   try {
-    writeRecord(prepared.instance, { ...record, state: "exited", exit });
+    // It may have been renamed or updated meanwhile.
+    const now = readRecord(prepared.instance, prepared.id) ?? record;
+    writeRecord(prepared.instance, { ...now, state: "exited", exit });
   } catch (error) {
     // Killed and removed by another: mdocker rm -f.
     if (!hasErrno(error, "ENOENT")) throw error;

@@ -10,7 +10,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { readTextIfAny, writeFileAtomic } from "../core/atomic.ts";
-import { hasErrno, SetupError, UsageError } from "../core/errors.ts";
+import { ConflictError, hasErrno, SetupError, UsageError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import { makeDirectories } from "../core/make-directories.ts";
 import type { OciSpec } from "../core/oci.ts";
@@ -61,13 +61,28 @@ function namePath(instance: Instance, name: string): string {
 
 let serial = 0;
 
-function linkName(instance: Instance, { id, name }: ContainerRecord): void {
+function linkName(instance: Instance, { id, name }: Pick<ContainerRecord, "id" | "name">): void {
   try {
     symlinkSync(id, namePath(instance, name));
   } catch (error) {
     if (!hasErrno(error, "ENOENT")) throw error;
     makeDirectories(join(instance.root, "names"));
     symlinkSync(id, namePath(instance, name));
+  }
+}
+
+function nameInUse(instance: Instance, name: string): string {
+  const holder = nameHolder(instance, name)?.slice(0, 12) ?? "another";
+  return `${name} is in use by container ${holder}: remove it (mdocker rm ${name}) or choose another name`;
+}
+
+/** Takes another name for a container that has one. @throws ConflictError when it is in use. */
+export function takeName(instance: Instance, name: string, id: string): void {
+  try {
+    linkName(instance, { id, name });
+  } catch (error) {
+    if (!hasErrno(error, "EEXIST")) throw error;
+    throw new ConflictError(nameInUse(instance, name));
   }
 }
 
@@ -110,12 +125,7 @@ export function reserveContainer(
       return record;
     } catch (error) {
       if (!hasErrno(error, "EEXIST")) throw error;
-      if (name !== undefined) {
-        const holder = nameHolder(instance, name)?.slice(0, 12) ?? "another";
-        throw new UsageError(
-          `--name: ${name} is in use by container ${holder}: remove it (mdocker rm ${name}) or choose another name`,
-        );
-      }
+      if (name !== undefined) throw new ConflictError(`--name: ${nameInUse(instance, name)}`);
     }
   }
   throw new SetupError("no free container name found in 100 attempts: give one with --name");
@@ -131,14 +141,25 @@ export function nameHolder(instance: Instance, name: string): string | undefined
   }
 }
 
-/** Frees `name` if it belongs to `id`; anything else is left alone. */
-export function releaseName(instance: Instance, name: string, id: string): void {
-  if (nameHolder(instance, name) !== id) return;
+/** Frees `name` if it belongs to `id`; anything else is left alone, and then the answer is false. */
+function tryReleaseName(instance: Instance, name: string, id: string): boolean {
+  if (nameHolder(instance, name) !== id) return false;
   try {
     unlinkSync(namePath(instance, name));
   } catch (error) {
     if (!hasErrno(error, "ENOENT")) throw error;
   }
+  return true;
+}
+
+/** Frees `name` if it belongs to `id`; anything else is left alone. */
+export function releaseName(instance: Instance, name: string, id: string): void {
+  tryReleaseName(instance, name, id);
+}
+
+/** Frees the name of a container, also when it is called otherwise by now. */
+export function releaseAnyName(instance: Instance, { name, id }: Pick<ContainerRecord, "id" | "name">): void {
+  if (!tryReleaseName(instance, name, id)) releaseNames(instance, id);
 }
 
 /** Removes a directory by the names that are expected in it; only when there are others too, whatever is in it. */

@@ -8,6 +8,9 @@ import { isAlive, type ProcessIdentity } from "./process.ts";
 const SYS_pidfd_send_signal = 424;
 const SYS_pidfd_open = 434;
 const POLLIN = 1;
+/** _IOWR(0xff, 11, struct pidfd_info) */
+const PIDFD_GET_INFO = 0xc040ff0b;
+const PIDFD_INFO_EXIT = 8n;
 
 const prototype = "long syscall(long number, long a, long b, long c, long d)";
 
@@ -15,7 +18,7 @@ const prototype = "long syscall(long number, long a, long b, long c, long d)";
  * pidfd_open(2): a descriptor that means this very process for as long as it is open, whatever becomes of its pid.
  * Undefined when it has ended. The caller closes it.
  */
-function openProcess(identity: ProcessIdentity): number | undefined {
+export function openProcess(identity: ProcessIdentity): number | undefined {
   let pidfd: number;
   try {
     pidfd = call(prototype, [SYS_pidfd_open, identity.pid, 0, 0, 0], { call: "pidfd_open" });
@@ -42,6 +45,25 @@ export function signalProcess(identity: ProcessIdentity, signal: number): boolea
   } finally {
     closeSync(pidfd);
   }
+}
+
+/**
+ * The wait status of the process behind a pidfd, once somebody has reaped it (PIDFD_GET_INFO, Linux 6.15). Undefined while
+ * it lives, and where the kernel cannot tell.
+ */
+export function exitStatusOf(pidfd: number): number | undefined {
+  // struct pidfd_info: mask u64@0 · cgroupid u64@8 · ids u32@16 to 56 · exit_code i32@60
+  const info = Buffer.alloc(64);
+  info.writeBigUInt64LE(PIDFD_INFO_EXIT, 0);
+  try {
+    call("int ioctl(int fd, unsigned long request, void *arg)", [pidfd, PIDFD_GET_INFO, info], {
+      call: "ioctl PIDFD_GET_INFO",
+    });
+  } catch (error) {
+    if (hasErrno(error, "ENOTTY", "EINVAL", "ESRCH")) return undefined;
+    throw error;
+  }
+  return (info.readBigUInt64LE(0) & PIDFD_INFO_EXIT) === 0n ? undefined : info.readInt32LE(60);
 }
 
 /**

@@ -19,13 +19,17 @@ function limit(given: Given | undefined): number | undefined {
   return value === 0 ? undefined : value;
 }
 
-/** Memory limits; undefined when none was asked for. @throws UsageError */
-export function readMemory(flags: Flags): OciResources["memory"] | undefined {
+/**
+ * Memory limits; undefined when none was asked for. Those of a new container have to make sense by themselves, changes
+ * only together with what the container has.
+ * @throws UsageError
+ */
+export function readMemory(flags: Flags, changes = false): OciResources["memory"] | undefined {
   const memory = limit(flags.one("memory"));
   const reservation = limit(flags.one("memory-reservation"));
   const given = flags.one("memory-swap");
   const swap = given?.value === "-1" ? -1 : limit(given);
-  if (given !== undefined && swap !== undefined) {
+  if (given !== undefined && swap !== undefined && !(changes && memory === undefined)) {
     if (memory === undefined) refuse(given, "--memory with it: it is memory and swap together");
     if (swap >= 0 && swap < memory)
       refuse(given, `at least --memory (${memory} bytes): it is memory and swap together`);

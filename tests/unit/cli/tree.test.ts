@@ -62,7 +62,7 @@ describe("bash completion", () => {
     expect(status).toBe(0);
   });
   test.each([
-    [["r"], ["run", "rm"]],
+    [["ru"], ["run"]],
     [["--root", "/x", "do"], ["doctor"]],
     [["--root=/x", "do"], ["doctor"]],
     [

@@ -1,0 +1,77 @@
+import { checkResources } from "../../cgroup/check.ts";
+import { detectCgroups } from "../../cgroup/host.ts";
+import { updateCgroup } from "../../cgroup/update.ts";
+import { writeFileAtomic } from "../core/atomic.ts";
+import { ConflictError } from "../core/errors.ts";
+import type { OciResources } from "../core/oci.ts";
+import type { Instance } from "../core/paths.ts";
+import { UndoStack } from "../core/undo.ts";
+import { changeRecord } from "./change-record.ts";
+import { readRequest, writeRequest } from "./create.ts";
+import { noteLateCgroups } from "./late-cgroups.ts";
+import type { ContainerRecord } from "./record.ts";
+import { isLive } from "./refresh.ts";
+import type { RestartRequest } from "./request.ts";
+import { containerPaths, readSpec } from "./store.ts";
+
+/** What is changed of a container; what is not named stays. */
+export interface UpdateRequest {
+  readonly resources?: OciResources | undefined;
+  readonly restart?: RestartRequest | undefined;
+}
+
+const groups = ["memory", "cpu", "pids", "blockIO"] as const;
+
+/** The groups of limits that are changed, each whole: the kernel judges the limits of one together. */
+function changedGroups(before: OciResources, changes: OciResources): OciResources {
+  return Object.fromEntries(
+    groups.flatMap((name) =>
+      changes[name] === undefined ? [] : [[name, { ...before[name], ...changes[name] }]],
+    ),
+  ) as OciResources;
+}
+
+/**
+ * Changes the limits of a container, at once if it runs, and when it is started again. Its record, request and OCI
+ * document follow. When something fails all is as it was.
+ * @throws UsageError for limits that make no sense together; CannotEnforceError for what this host cannot do;
+ * ConflictError for a restart policy of a container that cannot have one.
+ */
+export async function updateContainer(
+  instance: Instance,
+  record: ContainerRecord,
+  { resources: asked = {}, restart }: UpdateRequest,
+): Promise<void> {
+  const { id, name, cgroup } = record;
+  const request = readRequest(instance, id);
+  if (restart !== undefined && request === undefined)
+    throw new ConflictError(`container ${name} was run in the foreground: it cannot be started again`);
+  if (restart !== undefined && restart.policy !== "no" && request?.autoRemove === true) {
+    throw new ConflictError(
+      `--restart: container ${name} is removed when it has ended (--rm): it cannot be started again`,
+    );
+  }
+  const changes = changedGroups(record.resources, asked);
+  const resources = { ...record.resources, ...changes };
+  checkResources(resources, true);
+  const undo = new UndoStack();
+  try {
+    if (Object.keys(changes).length > 0 && cgroup !== undefined && isLive(record)) {
+      noteLateCgroups(instance, id);
+      undo.push("limits", updateCgroup(detectCgroups(), cgroup, changes));
+    }
+    const spec = readSpec(instance, id);
+    const specPath = containerPaths(instance, id).spec;
+    undo.push("config.json", () => writeFileAtomic(specPath, JSON.stringify(spec)));
+    const linux = { ...spec.linux, resources: { ...spec.linux.resources, ...changes } };
+    writeFileAtomic(specPath, JSON.stringify({ ...spec, linux }));
+    if (request !== undefined) {
+      undo.push("request.json", () => writeRequest(instance, id, request));
+      writeRequest(instance, id, { ...request, resources, restart: restart ?? request.restart });
+    }
+    changeRecord(instance, id, (now) => ({ ...now, resources }));
+    undo.commit();
+  } finally {
+    await undo.unwind();
+  }
+}
