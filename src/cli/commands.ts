@@ -12,6 +12,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   stats: async () => (await import("./stats.ts")).registerStats,
   inspect: async () => (await import("./inspect.ts")).registerInspect,
   port: async () => (await import("./port.ts")).registerPort,
+  cp: async () => (await import("./cp.ts")).registerCp,
   diff: async () => (await import("./diff.ts")).registerDiff,
   stop: async () => (await import("./stop.ts")).registerStop,
   pause: async () => (await import("./pause.ts")).registerPause,

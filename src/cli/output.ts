@@ -5,8 +5,7 @@ import { hasErrno } from "../core/errors.ts";
  * Writes everything to a file descriptor, at once: process.stdout costs milliseconds to set up, and is not flushed by
  * process.exit. A reader that is gone ends us quietly, as SIGPIPE would.
  */
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
+function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(fd, bytes, at);
@@ -21,15 +20,20 @@ function writeAll(fd: number, text: string): void {
 
 /** Text on stdout, as it is. */
 export function print(text: string): void {
-  writeAll(1, text);
+  writeAll(1, Buffer.from(text));
+}
+
+/** Bytes on stdout. */
+export function printBytes(bytes: Uint8Array): void {
+  writeAll(1, bytes);
 }
 
 /** Text on stderr, as it is. */
 export function printError(text: string): void {
-  writeAll(2, text);
+  writeAll(2, Buffer.from(text));
 }
 
 /** One line of mdocker's own on stderr. */
 export function say(line: string): void {
-  writeAll(2, `mdocker: ${line}\n`);
+  writeAll(2, Buffer.from(`mdocker: ${line}\n`));
 }

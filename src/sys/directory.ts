@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, type Stats, statfsSync } from "node:fs";
 import { hasErrno, SyscallError } from "../core/errors.ts";
 import { pathBytes, pathText, type RawPath } from "../core/raw-path.ts";
 import { call } from "./call.ts";
@@ -68,7 +68,7 @@ export class Directory {
   }
 
   /** A directory of the host by its usual path. */
-  static host(path: string): Directory {
+  static host(path: string | Buffer): Directory {
     return new Directory(openSync(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
 
@@ -121,6 +121,33 @@ export class Directory {
     return new Directory(openPlace(this.fd, path === "" ? "." : path, O_DIRECTORY, how));
   }
 
+  /** Makes a device node or a FIFO: `mode` with the type's bits of stat(2). */
+  makeNode(name: RawPath, mode: number, major: number, minor: number): void {
+    this.entry(name);
+    // makedev(3) for numbers of up to 12 and 20 bits.
+    const device = (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12);
+    call(
+      "int mknodat(int dirfd, const void *path, unsigned int mode, unsigned long device)",
+      [this.fd, Buffer.from(`${name}\0`, "latin1"), mode, device >>> 0],
+      { call: "mknod", subject: pathText(name) },
+    );
+  }
+
+  /** The same directory by a descriptor of its own. */
+  again(): Directory {
+    return new Directory(openPlace(this.fd, ".", O_DIRECTORY, resolution.inRoot));
+  }
+
+  /** The number of the device it is on. */
+  get device(): number {
+    return fstatSync(this.fd).dev;
+  }
+
+  /** The type of the filesystem it is on, see statfs(2). */
+  get filesystem(): number {
+    return statfsSync(this.self).type;
+  }
+
   /** Whether something is mounted on the entry (Linux 5.8 tells). */
   isMountPoint(name: RawPath): boolean {
     this.entry(name);
@@ -150,4 +177,15 @@ function isMountRoot(fd: number, name: RawPath): boolean {
 /** Opens a pinned thing for reading: a regular file at once, never waiting. @throws Node's error */
 export function reopen(fd: number, flags: number = O_RDONLY): number {
   return openSync(`/proc/self/fd/${fd}`, flags | constants.O_NONBLOCK | constants.O_NOCTTY | O_CLOEXEC);
+}
+
+/** What a pinned symbolic link says (readlinkat(2)). */
+export function linkTarget(fd: number): RawPath {
+  const target = Buffer.alloc(4096);
+  const length = call(
+    "long readlinkat(int dirfd, const char *path, _Out_ void *target, size_t size)",
+    [fd, "", target, target.length],
+    { call: "readlink" },
+  );
+  return target.toString("latin1", 0, length);
 }

@@ -19,3 +19,33 @@ export function getXattr(path: RawPath, name: string): string | undefined {
     throw error;
   }
 }
+
+/** The path by which attributes of an open file are reached, also of one opened with O_PATH. */
+function opened(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
+/** An extended attribute of an open file (getxattr(2)), up to 64 KiB; undefined when it has none. */
+export function getAttribute(fd: number, name: string): Buffer | undefined {
+  const value = Buffer.alloc(65536);
+  try {
+    const size = call(
+      "long getxattr(const char *path, const char *name, _Out_ void *value, size_t size)",
+      [opened(fd), name, value, value.length],
+      { call: "getxattr", subject: name },
+    );
+    return Buffer.from(value.subarray(0, size));
+  } catch (error) {
+    if (hasErrno(error, "ENODATA", "EOPNOTSUPP", "ENOTSUP", "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Sets an extended attribute of an open file (setxattr(2)). @throws SyscallError */
+export function setAttribute(fd: number, name: string, value: Buffer): void {
+  call(
+    "int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)",
+    [opened(fd), name, value, value.length, 0],
+    { call: "setxattr", subject: name },
+  );
+}

@@ -69,3 +69,24 @@ export function makeTreeReadOnly(tree: StepRef, recursive: boolean, label: strin
     label,
   };
 }
+
+/** open_tree(2): a detached copy of the root mount alone, without what is mounted below it. */
+export function cloneRoot(): Step {
+  return {
+    kind: "syscall",
+    call: "open_tree",
+    args: [AT_FDCWD, text("/"), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC],
+    text: () => 'open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)',
+    reason: "the root as it is below all mounts",
+    label: "look at the root alone",
+  };
+}
+
+/** fchdir(2) and chroot(2): an opened directory becomes the root. */
+export function becomeRoot(directory: StepRef): Step[] {
+  const [reason, label] = ["it is the root of whoever looks from outside", "change the root"];
+  return [
+    { kind: "syscall", call: "fchdir", args: [directory], text: () => "fchdir(tree)", reason, label },
+    { kind: "syscall", call: "chroot", args: [text(".")], text: () => 'chroot(".")', reason, label },
+  ];
+}
