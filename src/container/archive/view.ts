@@ -14,8 +14,8 @@ import { openFlags } from "../../program/flags.ts";
 import { type Program, ProgramBuilder } from "../../program/step.ts";
 import { Directory } from "../../sys/directory.ts";
 import { cloneFlags } from "../../sys/namespaces.ts";
+import { inherited } from "../inherited.ts";
 import { abandon, awaitChild, LaunchError, launch } from "../launch.ts";
-import { inherited } from "../program.ts";
 import type { ContainerRecord } from "../record.ts";
 import { containerPaths, readSpec } from "../store.ts";
 
