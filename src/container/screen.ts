@@ -19,8 +19,11 @@ export class Screen {
   readonly #master: number;
   readonly #stdout = openStdout();
   readonly #buffer = Buffer.alloc(65_536);
-  /** Keeps the terminal from ending while the container runs: its processes may all close it and open it again. */
-  #inner: number;
+  /**
+   * Keeps the terminal from ending while the container runs: its processes may all close it and open it again, also by
+   * hanging it up (vhangup).
+   */
+  readonly #inner: number;
   #source: ReadStream | undefined;
   #finishing = false;
   #lost = false;
@@ -43,8 +46,8 @@ export class Screen {
   }
 
   /**
-   * Node's stream only tells when there is something to read: its own end comes too soon, with up to 64 KiB of output
-   * not yet read, when the last user of the terminal leaves (libuv takes POLLHUP after a partial read for the end).
+   * Node's stream reads while the container runs, never to the end: it would take the end to be where the last user of
+   * the terminal leaves, with up to 64 KiB of output not yet read (libuv: POLLHUP after a partial read).
    */
   #listen(): void {
     const options: SocketConstructorOpts & Pick<ConnectOpts, "onread"> = {
@@ -53,19 +56,8 @@ export class Screen {
     };
     // Not our own descriptor: it closes the one it is given.
     const source = new ReadStream(duplicate(this.#master), options);
-    source.on("error", () => undefined);
-    source.on("close", () => {
-      if (!this.#finishing) this.#reopen();
-    });
     this.#source = source;
     source.resume();
-  }
-
-  /** Somebody hung the terminal up while the container runs on (vhangup): it may be opened again, and is by us. */
-  #reopen(): void {
-    closeSync(this.#inner);
-    this.#inner = openInnerEnd(this.#master);
-    this.#listen();
   }
 
   /** True when more may come at once. */
