@@ -68,9 +68,15 @@ function find(instance: Instance, name: string): Image {
   return image;
 }
 
-/** The layers that containers stand on: running ones, and those that were kept. */
+/**
+ * The layers that containers stand on: running ones, and those that were kept.
+ * @throws UnreadableRecordError when a container does not tell.
+ */
 function layersInUse(instance: Instance): string[] {
-  return listRecords(instance).flatMap(({ layers }) => layers);
+  const refuse = (error: Error): never => {
+    throw error;
+  };
+  return listRecords(instance, refuse).flatMap(({ layers }) => layers);
 }
 
 interface CreateOptions {

@@ -8,7 +8,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { formatBytes } from "../core/units.ts";
 import { versionText } from "../core/version-text.ts";
-import { print } from "./output.ts";
+import { print, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 
@@ -23,7 +23,7 @@ async function said(ask: () => string | Promise<string>): Promise<string> {
 }
 
 async function collect(instance: Instance): Promise<Info> {
-  const containers = listContainers(instance);
+  const containers = listContainers(instance, (error) => say(error.message));
   return {
     version: versionText(),
     root: instance.root,

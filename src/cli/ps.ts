@@ -7,7 +7,7 @@ import { readSpec } from "../container/store.ts";
 import { MdockerError, UsageError } from "../core/errors.ts";
 import type { OciMount } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
-import { print } from "./output.ts";
+import { print, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 import { describeContainer, renderContainers } from "./ps-row.ts";
@@ -51,7 +51,11 @@ function choose(instance: Instance, options: PsOptions): ContainerRecord[] {
   const filters = parseFilters(options.filter ?? []);
   const last = options.latest ? 1 : options.last;
   const all = options.all || last !== undefined || filters.has("status") || filters.has("exited");
-  return filterContainers(instance, listContainers(instance), filters)
+  return filterContainers(
+    instance,
+    listContainers(instance, (error) => say(error.message)),
+    filters,
+  )
     .filter((record) => all || record.state === "running" || record.state === "paused")
     .slice(0, last);
 }

@@ -1,10 +1,12 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroups } from "../../cgroup/host.ts";
+import { remaining } from "../../cgroup/kill.ts";
 import { listCgroups } from "../../cgroup/list.ts";
 import { removeCgroup, removeParents } from "../../cgroup/remove.ts";
 import { networksFolder, readMarkers } from "../../net/state.ts";
 import { removeNetwork } from "../../net/tear-down.ts";
+import { removeLayers } from "../../overlay/prepare.ts";
 import { collectImageGarbage } from "../../rootfs/image-garbage.ts";
 import { writerOf } from "../core/atomic.ts";
 import { hasErrno, messageOf } from "../core/errors.ts";
@@ -13,17 +15,21 @@ import type { Instance } from "../core/paths.ts";
 import { startTimeOf } from "../sys/process.ts";
 import { collectOrphans, isAbandoned } from "./orphans.ts";
 import type { ContainerRecord } from "./record.ts";
+import { namesLivingProcess, UnreadableRecordError } from "./record-text.ts";
 import { isLive } from "./refresh.ts";
 import { removeTraces } from "./remove.ts";
 import {
+  containerPaths,
   listIds,
   listNames,
   listRemains,
   nameHolder,
   readRecord,
+  readRecordText,
   releaseName,
   removeContainerFiles,
   removeRunDirectory,
+  removeStrayName,
 } from "./store.ts";
 
 export interface GarbageOptions {
@@ -55,16 +61,36 @@ class Report {
   }
 }
 
-async function collectContainers(instance: Instance, report: Report): Promise<ContainerRecord[]> {
-  const kept: ContainerRecord[] = [];
+/** True while a process lives of a container whose record does not tell which it has. */
+function livesUnseen(instance: Instance, id: string): boolean {
+  if (remaining(detectCgroups(), `${instance.prefix}/${id}`).size > 0) return true;
+  return namesLivingProcess(readRecordText(instance, id) ?? "");
+}
+
+/** What is left of the containers. */
+interface Kept {
+  readonly records: ContainerRecord[];
+  /** Ids of containers that live, with a record that cannot be read: nothing of theirs is touched. */
+  readonly unseen: Set<string>;
+}
+
+async function collectContainers(instance: Instance, report: Report): Promise<Kept> {
+  const kept: Kept = { records: [], unseen: new Set() };
   for (const id of [...listIds(instance), ...listRemains(instance)]) {
     let record: ContainerRecord | undefined;
     try {
       record = readRecord(instance, id);
-    } catch {
-      await report.attempt(`container ${id.slice(0, 12)} without a readable record`, () =>
-        removeContainerFiles(instance, id),
-      );
+    } catch (error) {
+      if (!(error instanceof UnreadableRecordError)) throw error;
+      if (livesUnseen(instance, id)) {
+        kept.unseen.add(id);
+        report.lines.push(`left alone, because a process of it lives: ${error.message}`);
+        continue;
+      }
+      await report.attempt(`container ${id.slice(0, 12)} without a readable record`, () => {
+        removeLayers(containerPaths(instance, id).directory);
+        removeContainerFiles(instance, id);
+      });
       continue;
     }
     // It appeared with a record: without one its removal was interrupted, or is going on at this moment.
@@ -77,9 +103,14 @@ async function collectContainers(instance: Instance, report: Report): Promise<Co
       await report.attempt(`container ${found.name} (${id.slice(0, 12)})`, () =>
         removeTraces(instance, found),
       );
-    else kept.push(found);
+    else kept.records.push(found);
   }
   return kept;
+}
+
+/** Whether a container is there that had not been looked at: one that has just been made. */
+function appeared(instance: Instance, id: string): boolean {
+  return readRecordText(instance, id) !== undefined;
 }
 
 async function collectFiles(instance: Instance, known: ReadonlySet<string>, report: Report): Promise<void> {
@@ -93,8 +124,10 @@ async function collectFiles(instance: Instance, known: ReadonlySet<string>, repo
   }
   for (const name of listNames(instance)) {
     const id = nameHolder(instance, name);
-    if (id === undefined || known.has(id) || readRecord(instance, id) !== undefined) continue;
-    await report.attempt(`name ${name} of no container`, () => releaseName(instance, name, id));
+    if (id !== undefined && (known.has(id) || appeared(instance, id))) continue;
+    await report.attempt(`name ${name} of no container`, () =>
+      id === undefined ? removeStrayName(instance, name) : releaseName(instance, name, id),
+    );
   }
 }
 
@@ -111,17 +144,13 @@ async function collectTemporaries(instance: Instance, report: Report): Promise<v
   }
 }
 
-async function collectCgroups(
-  instance: Instance,
-  kept: readonly ContainerRecord[],
-  report: Report,
-): Promise<void> {
+async function collectCgroups(instance: Instance, { records, unseen }: Kept, report: Report): Promise<void> {
   const host = detectCgroups();
-  const ended = new Set(kept.filter((record) => !isLive(record)).map(({ id }) => id));
+  const ended = new Set(records.filter((record) => !isLive(record)).map(({ id }) => id));
   for (const path of listCgroups(host, instance.prefix)) {
     const id = path.slice(path.lastIndexOf("/") + 1);
     if (!/^[0-9a-f]{64}$/.test(id)) continue;
-    if (!ended.has(id) && readRecord(instance, id) !== undefined) continue;
+    if (unseen.has(id) || (!ended.has(id) && appeared(instance, id))) continue;
     await report.attempt(`cgroup ${path}`, () => removeCgroup(host, path));
   }
   removeParents(host, `${instance.prefix}/any`);
@@ -135,7 +164,7 @@ async function collectCgroups(
 export async function collectGarbage(instance: Instance, options: GarbageOptions): Promise<string[]> {
   const report = new Report();
   const kept = await collectContainers(instance, report);
-  const known = new Set(kept.map(({ id }) => id));
+  const known = new Set([...kept.records.map(({ id }) => id), ...kept.unseen]);
   await collectFiles(instance, known, report);
   await collectTemporaries(instance, report);
   await collectOrphans(instance);
@@ -151,7 +180,9 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
       }
     }
   }
-  const inUse = kept.flatMap(({ layers }) => layers);
+  // Nobody knows which layers those stand on.
+  if (kept.unseen.size > 0) return report.lines;
+  const inUse = kept.records.flatMap(({ layers }) => layers);
   report.lines.push(...collectImageGarbage(instance, inUse));
   return report.lines;
 }

@@ -5,6 +5,7 @@ import type { Instance } from "../core/paths.ts";
 import { bootId, isAlive } from "../sys/process.ts";
 import { namePattern } from "./names.ts";
 import type { ContainerRecord } from "./record.ts";
+import { UnreadableRecordError } from "./record-text.ts";
 import { isLive } from "./refresh.ts";
 import { nameHolder, readRecord, releaseName, releaseNames, removeRunDirectory } from "./store.ts";
 
@@ -24,6 +25,16 @@ export function isAbandoned(record: ContainerRecord): boolean {
   return record.state === "creating" || (record.foreground && !record.keep);
 }
 
+/** The record of `id`; "unreadable" for one that says nothing to us: its container is left to `mdocker gc`. */
+function readIfAny(instance: Instance, id: string): ContainerRecord | "unreadable" | undefined {
+  try {
+    return readRecord(instance, id);
+  } catch (error) {
+    if (error instanceof UnreadableRecordError) return "unreadable";
+    throw error;
+  }
+}
+
 /**
  * Removes the containers that monitors left notes about. A start calls this first: without a note it costs one
  * system call.
@@ -38,7 +49,8 @@ export async function collectOrphans(instance: Instance): Promise<void> {
   }
   for (const id of notes) {
     if (!/^[0-9a-f]{64}$/.test(id)) continue;
-    const record = readRecord(instance, id);
+    const record = readIfAny(instance, id);
+    if (record === "unreadable") continue;
     if (record === undefined) {
       // The monitor could remove all that it knows of; it does not know the name.
       releaseNames(instance, id);
@@ -57,7 +69,8 @@ export async function collectOrphans(instance: Instance): Promise<void> {
 export async function freeAbandonedName(instance: Instance, name: string): Promise<void> {
   const id = namePattern.test(name) ? nameHolder(instance, name) : undefined;
   if (id === undefined) return;
-  const record = readRecord(instance, id);
+  const record = readIfAny(instance, id);
+  if (record === "unreadable") return;
   if (record === undefined) {
     releaseName(instance, name, id);
   } else if (isAbandoned(record)) {

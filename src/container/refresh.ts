@@ -8,6 +8,7 @@ import type { Instance } from "../core/paths.ts";
 import { exitCodeOf } from "../program/message.ts";
 import { bootId, isAlive } from "../sys/process.ts";
 import type { ContainerRecord, ExitRecord } from "./record.ts";
+import type { UnreadableRecordError } from "./record-text.ts";
 import { readStopMark, reasonOf } from "./stop-mark.ts";
 import { containerPaths, listRecords, nameHolder, readRecord } from "./store.ts";
 
@@ -62,25 +63,32 @@ function refresh(instance: Instance, record: ContainerRecord): ContainerRecord {
   return { ...record, state: "exited", exit: record.exit ?? exit ?? readExit(instance, record.id) };
 }
 
-/** All containers, newest first, in the state they are really in. */
-export function listContainers(instance: Instance): ContainerRecord[] {
-  return listRecords(instance).map((record) => refresh(instance, record));
+/** All containers, newest first, in the state they are really in; see `listRecords` for `unreadable`. */
+export function listContainers(
+  instance: Instance,
+  unreadable: (error: UnreadableRecordError) => void = () => undefined,
+): ContainerRecord[] {
+  return listRecords(instance, unreadable).map((record) => refresh(instance, record));
 }
 
 /**
  * The container that `reference` names: a name, an id, or an unambiguous beginning of an id.
- * @throws UsageError when there is none, or more than one.
+ * @throws UsageError when there is none, or more than one; UnreadableRecordError when its record says nothing.
  */
 export function findContainer(instance: Instance, reference: string): ContainerRecord {
   const named = /^[\w.-]+$/.test(reference) ? nameHolder(instance, reference) : undefined;
   const found = named === undefined ? undefined : readRecord(instance, named);
   if (found !== undefined) return refresh(instance, found);
+  let unreadable: UnreadableRecordError | undefined;
   const matches = /^[0-9a-f]{1,64}$/.test(reference)
-    ? listRecords(instance).filter(({ id }) => id.startsWith(reference))
+    ? listRecords(instance, (error) => {
+        if (error.id.startsWith(reference)) unreadable = error;
+      }).filter(({ id }) => id.startsWith(reference))
     : [];
   const [only, second] = matches;
   if (second !== undefined)
     throw new UsageError(`container ${reference}: ${matches.length} ids begin so: give more digits`);
+  if (unreadable !== undefined) throw unreadable;
   if (only === undefined) throw new NotFoundError(`no such container: ${reference}`);
   return refresh(instance, only);
 }

@@ -18,6 +18,7 @@ import type { Instance } from "../core/paths.ts";
 import { writeFile } from "../core/write-file.ts";
 import { namePattern, newName } from "./names.ts";
 import type { ContainerRecord } from "./record.ts";
+import { parseRecord, UnreadableRecordError } from "./record-text.ts";
 
 const idPattern = /^[0-9a-f]{64}$/;
 
@@ -134,7 +135,9 @@ export function reserveContainer(
 /** The id that `name` stands for, or undefined. */
 export function nameHolder(instance: Instance, name: string): string | undefined {
   try {
-    return readlinkSync(namePath(instance, name));
+    const id = readlinkSync(namePath(instance, name));
+    // It becomes a path.
+    return idPattern.test(id) ? id : undefined;
   } catch (error) {
     if (hasErrno(error, "ENOENT", "EINVAL")) return undefined;
     throw error;
@@ -160,6 +163,12 @@ export function releaseName(instance: Instance, name: string, id: string): void 
 /** Frees the name of a container, also when it is called otherwise by now. */
 export function releaseAnyName(instance: Instance, { name, id }: Pick<ContainerRecord, "id" | "name">): void {
   if (!tryReleaseName(instance, name, id)) releaseNames(instance, id);
+}
+
+/** Removes what is in the place of `name` and stands for no container. */
+export function removeStrayName(instance: Instance, name: string): void {
+  if (nameHolder(instance, name) !== undefined) return;
+  rmSync(namePath(instance, name), { force: true });
 }
 
 /** Removes a directory by the names that are expected in it; only when there are others too, whatever is in it. */
@@ -211,18 +220,16 @@ export function writeRunningRecord(instance: Instance, record: ContainerRecord):
   writeFileAtomic(containerPaths(instance, record.id).runningRecord, JSON.stringify(record));
 }
 
-/** The record of `id`, or undefined when there is none (also while it is being made or removed). */
-export function readRecord(instance: Instance, id: string): ContainerRecord | undefined {
+/** The text of the record that counts, or undefined when there is none (also while it is being made or removed). */
+export function readRecordText(instance: Instance, id: string): string | undefined {
   const paths = containerPaths(instance, id);
-  const text = readTextIfAny(paths.runningRecord) ?? readTextIfAny(paths.record);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as ContainerRecord;
-  } catch (cause) {
-    throw new SetupError(`record of container ${id.slice(0, 12)} is not JSON: remove it with mdocker gc`, {
-      cause,
-    });
-  }
+  return readTextIfAny(paths.runningRecord) ?? readTextIfAny(paths.record);
+}
+
+/** The record of `id`, or undefined when there is none. @throws UnreadableRecordError */
+export function readRecord(instance: Instance, id: string): ContainerRecord | undefined {
+  const text = readRecordText(instance, id);
+  return text === undefined ? undefined : parseRecord(text, id);
 }
 
 export function writeSpec(instance: Instance, id: string, spec: OciSpec): void {
@@ -273,12 +280,23 @@ export function listNames(instance: Instance): string[] {
   }
 }
 
-/** The records as they are written, newest first, without looking at their processes; see `listContainers`. */
-export function listRecords(instance: Instance): ContainerRecord[] {
+/**
+ * The records as they are written, newest first, without looking at their processes; see `listContainers`. Those that
+ * cannot be read are passed over, and told to `unreadable`.
+ */
+export function listRecords(
+  instance: Instance,
+  unreadable: (error: UnreadableRecordError) => void,
+): ContainerRecord[] {
   const records: ContainerRecord[] = [];
   for (const id of listIds(instance)) {
-    const record = readRecord(instance, id);
-    if (record !== undefined) records.push(record);
+    try {
+      const record = readRecord(instance, id);
+      if (record !== undefined) records.push(record);
+    } catch (error) {
+      if (!(error instanceof UnreadableRecordError)) throw error;
+      unreadable(error);
+    }
   }
   return records.sort((a, b) => b.created.localeCompare(a.created));
 }

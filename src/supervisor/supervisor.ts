@@ -29,7 +29,7 @@ export class Supervisor implements Engine {
 
   /** Takes over what earlier supervisors have left: running containers, and ends that nobody has seen. */
   async open(): Promise<void> {
-    for (const record of listRecords(this.instance)) {
+    for (const record of listRecords(this.instance, (error) => this.#say(error.message))) {
       if (record.foreground) continue;
       try {
         await this.#takeOver(record);
