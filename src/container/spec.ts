@@ -107,8 +107,15 @@ const systemMounts: readonly OciMount[] = [
   },
 ];
 
+/** How many directories deep `path` lies. */
+function depth(path: string): number {
+  return path.split("/").filter((part) => part !== "").length;
+}
+
+/** The mounts asked for, those above others first: in the order given one on /a would hide an earlier one on /a/b. */
 function userMounts(request: RunRequest, facts: SpecFacts): OciMount[] {
-  return request.mounts.map((mount): OciMount => {
+  const ordered = [...request.mounts].sort((one, other) => depth(one.target) - depth(other.target));
+  return ordered.map((mount): OciMount => {
     switch (mount.kind) {
       case "tmpfs": {
         const options = ["nosuid", "nodev", ...mount.options];

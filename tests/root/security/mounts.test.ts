@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { withTestHost } from "../../harness/host.ts";
@@ -48,6 +57,23 @@ test("a link to nowhere in place of /etc/resolv.conf is covered, not followed", 
     });
     expect(readlinkSync(link)).toBe("../run/systemd/resolve/stub-resolv.conf");
   });
+});
+
+test("a mount does not hide another that was given before it and lies below it", async () => {
+  await withTestHost(
+    async ({ mdocker }) => {
+      const [outer, inner] = [fresh("outer"), fresh("inner")];
+      writeFileSync(join(inner, "file"), "inner\n");
+      const mounts = [
+        ...["-v", `${inner}:/data/x/inner`, "--tmpfs", "/data/x", "-v", `${outer}:/data`],
+        ...["-v", `${join(inner, "file")}:/data/file`],
+      ];
+      const script = "cat /data/x/inner/file /data/file; stat -f -c %T /data/x";
+      const args = ["run", "--net", "none", ...mounts, "/bin/sh", "-c", script];
+      expect(await mdocker(args)).toEqual({ code: 0, stdout: "inner\ninner\ntmpfs\n", stderr: "" });
+    },
+    { image },
+  );
 });
 
 /** Both ways: what the host mounts on the source of a volume, and what a container that may mounts in it. */

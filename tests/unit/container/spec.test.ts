@@ -117,4 +117,13 @@ describe("from request to OCI document", () => {
       },
     ]);
   });
+
+  test("mounts above others come first, the order given decides among equals", () => {
+    const targets = ["/a/b/c", "/z", "/a/b", "/", "/a", "/y/x"];
+    const mounts = targets.map((target) => ({ kind: "tmpfs", target, options: [] }) as const);
+    const spec = buildSpec(request({ mounts }), facts());
+    expect(spec.mounts.slice(7, -3).map(({ destination }) => destination)).toEqual([
+      ...["/", "/z", "/a", "/a/b", "/y/x", "/a/b/c"],
+    ]);
+  });
 });
