@@ -15,6 +15,7 @@ const levels: Readonly<Record<string, number>> = {
   rootfs: 3,
   overlay: 3,
   "src/security": 3,
+  "src/logs": 3,
   "src/container": 4,
   "src/supervisor": 5,
   "src/lab": 5,

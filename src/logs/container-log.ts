@@ -1,0 +1,246 @@
+import { monotonicMs } from "../core/clock.ts";
+import { Batch, closingOf } from "./encode.ts";
+import { type Disk, LogFile, LogWriteError, logPath, realDisk } from "./log-file.ts";
+import { countMessages, Framer, messageEnd } from "./message.ts";
+import type { LogOptions } from "./options.ts";
+import { stampNow } from "./stamp.ts";
+
+export type LogStream = "stdout" | "stderr";
+type FileOptions = Extract<LogOptions, { driver: "json-file" }>;
+
+/** What a run costs beside its bytes. */
+const runCost = 256;
+/** A write to the page cache takes microseconds. One that takes so long, in milliseconds, is not done in line again. */
+const slowMs = 20;
+/** So many quick writes in a row, and the disk is trusted again. */
+const quickWrites = 16;
+const batchSize = 512 * 1024;
+
+/** The batch of all logs whose disks are quick: it is written before anybody else can want it. */
+let sharedBatch: Batch | undefined;
+
+/** Whole messages of one stream that came at one time, from `at` on still to be written. */
+interface Run {
+  readonly bytes: Buffer;
+  readonly closing: Buffer;
+  at: number;
+}
+
+export interface LogStats {
+  /** Bytes that wait for the disk. */
+  readonly waiting: number;
+  /** Messages that were dropped. */
+  readonly dropped: number;
+}
+
+/**
+ * Keeps the output of one container: a bounded buffer, filled by one producer for each stream and emptied by one
+ * consumer, which writes docker's json-file format. As long as the disk is quick the consumer runs in line, so that a
+ * supervisor that is killed has next to nothing in its hands; a slow disk is written to by a thread of the pool, and
+ * what waits for it is bounded.
+ */
+export class ContainerLog {
+  readonly #file: LogFile;
+  readonly #options: FileOptions;
+  readonly #say: (line: string) => void;
+  readonly #framers: Readonly<Record<LogStream, Framer>> = { stdout: new Framer(), stderr: new Framer() };
+  readonly #queue: Run[] = [];
+  #waiting = 0;
+  /** Dropped, and not yet told in the log. */
+  #untold = 0;
+  /** Dropped, and told in the batch that is being written. */
+  #telling = 0;
+  #dropped = 0;
+  #quick = quickWrites;
+  #consumer: Promise<void> | undefined;
+  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #complained = new Set<string>();
+
+  /** @throws what open(2) says about the file. */
+  constructor(directory: string, options: FileOptions, say: (line: string) => void, disk: Disk = realDisk) {
+    this.#options = options;
+    this.#say = say;
+    this.#file = new LogFile(logPath(directory), options.maxFile, disk);
+  }
+
+  get stats(): LogStats {
+    return { waiting: this.#waiting, dropped: this.#dropped };
+  }
+
+  /** Takes what the container has written. The promise, if there is one, asks to wait with more until it is resolved. */
+  readonly take = (stream: LogStream, bytes: Buffer): undefined | Promise<void> => {
+    const runs = this.#framers[stream].push(bytes);
+    if (runs.length > 0) {
+      const closing = closingOf(stream, stampNow());
+      for (const run of runs) this.#offer(run, closing);
+      this.#consume();
+    }
+    if (this.#options.mode === "non-blocking" || this.#waiting < this.#options.bufferSize) return undefined;
+    if (this.#room === undefined) {
+      let resolve = (): void => undefined;
+      const promise = new Promise<void>((settle) => {
+        resolve = settle;
+      });
+      this.#room = { promise, resolve };
+    }
+    return this.#room.promise;
+  };
+
+  /** Resolves when all messages that were taken before have been written. */
+  async flush(): Promise<void> {
+    this.#consume();
+    while (this.#consumer !== undefined) await this.#consumer;
+  }
+
+  /** Writes everything, last lines without a newline too, and closes the file. */
+  async close(): Promise<void> {
+    for (const stream of ["stdout", "stderr"] as const) {
+      for (const run of this.#framers[stream].end()) this.#push(run, closingOf(stream, stampNow()));
+    }
+    await this.flush();
+    if (this.#untold > 0) this.#write(this.#fill(this.#batch()));
+    this.#file.close();
+  }
+
+  #push(bytes: Buffer, closing: Buffer): void {
+    this.#queue.push({ bytes, closing, at: 0 });
+    this.#waiting += bytes.length + runCost;
+  }
+
+  /** Puts messages into the buffer: all of them, or, where nobody may wait, those that fit. */
+  #offer(bytes: Buffer, closing: Buffer): void {
+    const room = this.#options.bufferSize - this.#waiting - runCost;
+    if (this.#options.mode === "blocking" || bytes.length <= room) {
+      this.#push(bytes, closing);
+      return;
+    }
+    // A buffer smaller than a message takes it all the same when it is empty.
+    let fitting = this.#queue.length === 0 ? messageEnd(bytes, 0) : 0;
+    for (let end = fitting; end <= room && end < bytes.length; end = messageEnd(bytes, end)) fitting = end;
+    if (fitting > 0) this.#push(bytes.subarray(0, fitting), closing);
+    this.#drop(countMessages(bytes, fitting));
+  }
+
+  #drop(messages: number): void {
+    this.#dropped += messages;
+    this.#untold += messages;
+  }
+
+  #consume(): void {
+    if (this.#consumer !== undefined) return;
+    while (this.#queue.length > 0 && this.#quick >= quickWrites) this.#write(this.#fill(this.#batch()));
+    if (this.#queue.length > 0) {
+      this.#consumer = this.#consumeSlowly().finally(() => {
+        this.#consumer = undefined;
+        this.#consume();
+      });
+    } else this.#release();
+  }
+
+  async #consumeSlowly(): Promise<void> {
+    const batch = new Batch(batchSize);
+    while (this.#queue.length > 0 && this.#quick < quickWrites) {
+      this.#fill(batch);
+      const began = monotonicMs();
+      try {
+        await this.#file.writeLater(batch.bytes, batch.length);
+        this.#written(began);
+      } catch (error) {
+        this.#failed(error);
+      }
+      this.#release();
+    }
+  }
+
+  /** Lets those go on who wait for room. */
+  #release(): void {
+    if (this.#waiting > this.#options.bufferSize / 2) return;
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  #batch(): Batch {
+    sharedBatch ??= new Batch(batchSize);
+    return sharedBatch;
+  }
+
+  /** Fills `batch` from the buffer, with no more than belongs into the present file. */
+  #fill(batch: Batch): Batch {
+    batch.length = 0;
+    const limit = this.#untilRotation();
+    this.#telling = this.#untold;
+    if (this.#untold > 0) {
+      const note = `mdocker: ${this.#untold} ${this.#untold === 1 ? "message was" : "messages were"} dropped here\n`;
+      this.#untold = 0;
+      batch.add(Buffer.from(note), 0, closingOf("stderr", stampNow()), Number.POSITIVE_INFINITY);
+    }
+    let done = 0;
+    for (const run of this.#queue) {
+      const before = run.at;
+      run.at = batch.add(run.bytes, run.at, run.closing, limit);
+      this.#waiting -= run.at - before;
+      if (run.at < run.bytes.length) break;
+      this.#waiting -= runCost;
+      done += 1;
+    }
+    this.#queue.splice(0, done);
+    return batch;
+  }
+
+  #untilRotation(): number {
+    const { maxSize } = this.#options;
+    if (maxSize === undefined) return Number.POSITIVE_INFINITY;
+    if (this.#file.size < maxSize) return maxSize - this.#file.size;
+    try {
+      this.#file.rotate();
+      this.#complained.delete("rotate");
+    } catch (error) {
+      this.#complain("rotate", `it cannot be rotated, and grows: ${(error as Error).message}`);
+    }
+    return maxSize;
+  }
+
+  #write(batch: Batch): void {
+    const began = monotonicMs();
+    try {
+      this.#file.write(batch.bytes, batch.length);
+      this.#written(began);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #written(began: number): void {
+    this.#complained.delete("write");
+    this.#quick = monotonicMs() - began < slowMs ? this.#quick + 1 : 0;
+  }
+
+  /** A full disk, mostly: what could not be written is lost, and is told as soon as something can be written again. */
+  #failed(error: unknown): void {
+    if (!(error instanceof LogWriteError)) throw error;
+    const unsaid = error.all ? this.#telling : 0;
+    this.#drop(error.lost - (unsaid > 0 ? 1 : 0));
+    this.#untold += unsaid;
+    this.#complain("write", `messages are dropped: ${error.message}`);
+  }
+
+  /** Says once what holds until it is better. */
+  #complain(topic: string, text: string): void {
+    if (this.#complained.has(topic)) return;
+    this.#complained.add(topic);
+    this.#say(`log: ${text}`);
+  }
+}
+
+/**
+ * Opens the log of the container whose directory this is, to append to what there is; undefined for the driver `none`.
+ * `say` is told, once each, what goes wrong later.
+ * @throws what open(2) says.
+ */
+export function openContainerLog(
+  directory: string,
+  options: LogOptions,
+  say: (line: string) => void,
+): ContainerLog | undefined {
+  return options.driver === "none" ? undefined : new ContainerLog(directory, options, say);
+}
