@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   inspect: async () => (await import("./inspect.ts")).registerInspect,
   port: async () => (await import("./port.ts")).registerPort,
   cp: async () => (await import("./cp.ts")).registerCp,
+  export: async () => (await import("./export.ts")).registerExport,
   diff: async () => (await import("./diff.ts")).registerDiff,
   stop: async () => (await import("./stop.ts")).registerStop,
   pause: async () => (await import("./pause.ts")).registerPause,
