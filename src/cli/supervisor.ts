@@ -45,7 +45,7 @@ function readyFd(text: string | undefined): number | undefined {
  */
 function startOverForLong(fds: readonly number[]): void {
   if (process.execArgv.length === 0) return;
-  for (const fd of fds) passOn(fd);
+  for (const fd of [0, 1, 2, ...fds]) passOn(fd);
   const args = [process.execPath, builtFile("mdocker.cjs"), ...process.argv.slice(2)];
   becomeProgram(process.execPath, args, process.env);
 }

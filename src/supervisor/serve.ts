@@ -1,4 +1,5 @@
 import { type Instance, supervisorSocket } from "../core/paths.ts";
+import { socketPathOf } from "../sys/socket.ts";
 import { createApp } from "./http/app.ts";
 import { Listener } from "./http/listener.ts";
 import { listenOnPath } from "./http/socket.ts";
@@ -31,8 +32,9 @@ export async function serve(instance: Instance, { paths, fds, say }: ServeOption
     // Who comes early waits until all is there: connections are taken, and answered when this has returned.
     await supervisor.open();
     for (const fd of fds) await listener.listen({ fd });
+    const given = fds.map(socketPathOf);
     for (const path of [supervisorSocket(instance), ...paths])
-      if (!listener.addresses.includes(path)) await listenOnPath(listener, path, group);
+      if (!given.includes(path)) await listenOnPath(listener, path, group);
   } catch (error) {
     await listener.close();
     await supervisor.close({ stop: false });

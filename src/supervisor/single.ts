@@ -1,10 +1,15 @@
 import { ftruncateSync, writeSync } from "node:fs";
 import { readTextIfAny } from "../core/atomic.ts";
+import { SetupError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import { makeDirectories } from "../core/make-directories.ts";
 import { type Instance, supervisorSocket } from "../core/paths.ts";
 import { releaseLock, takeLock } from "../sys/flock.ts";
 import { isListenedTo } from "./http/socket.ts";
+
+/** How long a supervisor may take to end, as it stops its containers; and how often it is looked. In milliseconds. */
+const endingMs = 30_000;
+const lookMs = 20;
 
 /** Held by the supervisor of an instance as long as it lives; holds its pid. */
 function lifeLock(instance: Instance): string {
@@ -17,9 +22,20 @@ export interface Turn {
   begun(): void;
 }
 
+/** The lock of a supervisor that takes no more requests: it is ending, and mostly soon. Undefined when it is not. */
+async function afterTheOther(path: string): Promise<number | undefined> {
+  for (let waited = 0; waited < endingMs; waited += lookMs) {
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    const lock = takeLock(path, false);
+    if (lock !== undefined) return lock;
+  }
+  return undefined;
+}
+
 /**
  * Waits until no other supervisor of this instance is starting or ending, and makes us the one; undefined when one runs
  * already and can be talked to. Kept until this process ends.
+ * @throws SetupError when one runs that cannot be talked to
  */
 export async function becomeSupervisor(instance: Instance): Promise<Turn | undefined> {
   makeDirectories(instance.state);
@@ -32,10 +48,14 @@ export async function becomeSupervisor(instance: Instance): Promise<Turn | undef
       releaseLock(starting);
       return undefined;
     }
-    // It is ending.
-    life = takeLock(path, true);
+    life = await afterTheOther(path);
   }
-  if (life === undefined) return undefined;
+  if (life === undefined) {
+    releaseLock(starting);
+    throw new SetupError(
+      `supervisor: process ${supervisorPid(instance) ?? "unknown"} is one already, but takes no requests: end it first`,
+    );
+  }
   ftruncateSync(life);
   writeSync(life, `${process.pid}\n`);
   return { begun: () => releaseLock(starting) };

@@ -4,7 +4,7 @@ const F_GETFD = 1;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 
-/** Lets a descriptor go over to the program of {@link becomeProgram}: Node closes all that it has not opened itself. */
+/** Lets a descriptor go over to the program of {@link becomeProgram}: Node has marked all to be closed. */
 export function passOn(fd: number): void {
   const prototype = "int fcntl(int fd, int cmd, int arg)";
   const failure = { call: "fcntl", subject: `descriptor ${fd}` };

@@ -70,3 +70,18 @@ export function sendWithFd(socket: number, fd: number): void {
   header.writeBigUInt64LE(BigInt(control.length), 40);
   call("long sendmsg(int fd, void *msg, int flags)", [socket, header, MSG_NOSIGNAL], { call: "sendmsg" });
 }
+
+/** getsockname(2): the path that a unix socket is bound to; undefined for one that has none. */
+export function socketPathOf(socket: number): string | undefined {
+  // struct sockaddr_un: family u16@0 · path @2, ended by a zero byte
+  const address = Buffer.alloc(112);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(110, 0);
+  call("int getsockname(int fd, void *address, void *size)", [socket, address, size], {
+    call: "getsockname",
+  });
+  const length = Math.min(size.readUInt32LE(0), 110);
+  if (address.readUInt16LE(0) !== AF_UNIX || length <= 2 || address[2] === 0) return undefined;
+  const end = address.indexOf(0, 2);
+  return address.toString("utf8", 2, Math.min(end, length));
+}

@@ -68,11 +68,6 @@ export class Listener {
     this.#servers.push(server);
   }
 
-  /** The paths that are listened on. */
-  get addresses(): readonly string[] {
-    return this.#servers.map((server) => server.address()).filter((address) => typeof address === "string");
-  }
-
   /** Takes no more connections; those there are go on. */
   refuse(): void {
     for (const server of this.#servers.splice(0))
