@@ -37,16 +37,14 @@ const place = "a mount needs a place to be mounted on";
 /** Makes an empty file to mount onto, with the directories above it; what exists stays as it is. */
 function makeFile(builder: ProgramBuilder, path: string, follow: boolean): void {
   makeDirectories(builder, dirname(path), place);
-  // A directory, a socket or a read-only filesystem that already has the name is as good: the mount will tell.
-  const common = {
-    reason: place,
-    tolerate: ["EISDIR", "EROFS", "ELOOP", "ENXIO"],
-    skip: 1,
-  };
   // Not for writing, which would copy the image's file into the container's layer; and a FIFO must not hold us up.
   const flags = openFlags.O_RDONLY | openFlags.O_CREAT | openFlags.O_NOCTTY | openFlags.O_NONBLOCK;
-  const nofollow = follow ? 0 : openFlags.O_NOFOLLOW;
-  const fd = builder.add("child", open(path, flags | nofollow, common, 0o644));
+  // A directory, a socket, another's file in /tmp (EACCES: fs.protected_regular) or a read-only filesystem that already
+  // has the name is as good: the mount will tell.
+  const [more, tolerate] = follow
+    ? [0, ["EISDIR", "ENXIO", "EACCES", "EROFS"]]
+    : [openFlags.O_EXCL, ["EEXIST", "EROFS"]];
+  const fd = builder.add("child", open(path, flags | more, { reason: place, tolerate, skip: 1 }, 0o644));
   builder.add("child", close(fd, "only its name is needed"));
 }
 
