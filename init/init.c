@@ -270,7 +270,11 @@ static _Noreturn void be_monitor(long child) {
             p[1].fd = -1;
             p[1].revents = 0;
             alone = released = 1;
-            if (program->flags & FLAG_HANGUP_KILLS) call(__NR_kill, child, SIGKILL, 0, 0);
+            if (program->flags & FLAG_HANGUP_KILLS) {
+                call(__NR_kill, child, SIGKILL, 0, 0);
+                /* What an exec has started, too: pid 1 of a container leads no group, and takes all others with it. */
+                call(__NR_kill, -child, SIGKILL, 0, 0);
+            }
         }
         if (p[0].revents) break;
     }

@@ -7,6 +7,7 @@ export type Register = (program: Command, declaration?: Declaration) => void;
 /** Every command, in the order of the help text, with what loads its module: a start pays for its own only. */
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import("./run.ts")).registerRun,
+  exec: async () => (await import("./exec.ts")).registerExec,
   ps: async () => (await import("./ps.ts")).registerPs,
   top: async () => (await import("./top.ts")).registerTop,
   lsof: async () => (await import("./lsof.ts")).registerLsof,

@@ -19,16 +19,21 @@ export interface Remains {
 const AT_FDCWD = -100;
 const AT_REMOVEDIR = 0x200;
 
-function remove(path: string, directory: boolean, reason: string): Step {
+/** unlinkat(2) below the directory that descriptor `at` stands for. */
+export function removeAt(at: number, path: string, directory: boolean, reason: string): Step {
   const shown = directory ? "AT_REMOVEDIR" : "0";
   return {
     kind: "syscall",
     call: "unlinkat",
-    args: [AT_FDCWD, text(path), directory ? AT_REMOVEDIR : 0],
-    text: () => `unlinkat(AT_FDCWD, ${JSON.stringify(path)}, ${shown})`,
+    args: [at, text(path), directory ? AT_REMOVEDIR : 0],
+    text: () => `unlinkat(${at === AT_FDCWD ? "AT_FDCWD" : at}, ${JSON.stringify(path)}, ${shown})`,
     reason,
     label: `remove ${path}`,
   };
+}
+
+function remove(path: string, directory: boolean, reason: string): Step {
+  return removeAt(AT_FDCWD, path, directory, reason);
 }
 
 /** The container's files, layer first: one that was written to ends it, and all stays. */

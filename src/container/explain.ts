@@ -19,14 +19,17 @@ const runner: Readonly<Record<PartName, NonNullable<PlannedAction["by"]>>> = {
   alone: "monitor",
 };
 
-/** Every system call of a program, in order, with who makes it. */
-export function describeProgram(program: Program): PlannedAction[] {
+/** Every system call of a program, in order, with who makes it; `by` where that is another than usual. */
+export function describeProgram(
+  program: Program,
+  by: Partial<Record<PartName, NonNullable<PlannedAction["by"]>>> = {},
+): PlannedAction[] {
   return parts.flatMap((part) =>
     program.parts[part].map(({ text, reason }) => ({
       kind: "syscall" as const,
       text: text(),
       reason,
-      by: runner[part],
+      by: by[part] ?? runner[part],
     })),
   );
 }

@@ -4,7 +4,7 @@ import { builtFile } from "../core/home.ts";
 import { encodeProgram } from "../program/encode.ts";
 import { layout } from "../program/layout.ts";
 import { failedStep, type Message } from "../program/message.ts";
-import type { Program } from "../program/step.ts";
+import type { Program, Step } from "../program/step.ts";
 import { sealedMemfd } from "../sys/memfd.ts";
 import { signalProcess } from "../sys/pidfd.ts";
 import { makePipe } from "../sys/pipe.ts";
@@ -41,6 +41,7 @@ export interface LaunchFiles {
 /** A step failed before the command ran: names the step, the errno and, for the curious, the call. */
 export class LaunchError extends SetupError {
   readonly failure: Extract<Message, { kind: "failed" }>;
+  readonly step: Step | undefined;
   /** It was execve that failed: all else had worked. */
   readonly isExec: boolean;
   constructor(program: Program, failure: Extract<Message, { kind: "failed" }>) {
@@ -48,6 +49,7 @@ export class LaunchError extends SetupError {
     const label = step?.label ?? `step ${failure.step} of ${failure.part}`;
     super(`${label}: ${failure.errno}${step === undefined ? "" : ` from ${step.text()}`}`);
     this.failure = failure;
+    this.step = step;
     this.isExec = step?.call === "execve";
   }
 }

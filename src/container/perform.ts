@@ -19,6 +19,7 @@ import { abandon, awaitChild, LaunchError, type Launched, launch } from "./launc
 import { freeAbandonedName } from "./orphans.ts";
 import type { Prepared } from "./prepared.ts";
 import type { ContainerRecord } from "./record.ts";
+import { isOwnProfile, seccompFile } from "./seccomp-file.ts";
 import type { Connection, StartStep } from "./step.ts";
 import {
   containerPaths,
@@ -100,9 +101,11 @@ async function reserve(start: Start): Promise<void> {
 
 /** The files that are bound into the container, with what is known already; /etc/hosts gets the address later. */
 function writeFiles(start: Start): void {
-  const { instance, id, request, spec } = start.prepared;
+  const { instance, id, request, spec, seccomp } = start.prepared;
   const { etc } = containerPaths(instance, id);
   writeSpec(instance, id, spec);
+  if (seccomp !== undefined && isOwnProfile(seccomp.name))
+    writeFile(join(etc, seccompFile), seccomp.filter, 0o600);
   const hostNetwork = request.network.kind === "host";
   const resolvers = resolvConf({ ...request, host: readHostResolvConf(), hostNetwork });
   writeFile(join(etc, "hostname"), hostnameFile(spec.hostname ?? ""), 0o644);
@@ -193,6 +196,7 @@ function recordRunning(start: Start): void {
     monitor,
     init: child,
     started: new Date().toISOString(),
+    seccomp: start.prepared.seccomp?.name ?? "unconfined",
     endpoints: start.endpoints.map(({ network, ifname, hostName, address, prefixLength, gateway, mac }) => ({
       network,
       ifname,

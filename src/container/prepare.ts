@@ -18,6 +18,7 @@ import type { Prepared } from "./prepared.ts";
 import { buildProgram } from "./program.ts";
 import { findContainer } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
+import { isOwnProfile, seccompFile } from "./seccomp-file.ts";
 import { buildSpec, commandLine, type JoinedContainer, mountsOfNames } from "./spec.ts";
 import type { Connection } from "./step.ts";
 import { containerFiles, containerPaths, readSpec } from "./store.ts";
@@ -80,6 +81,13 @@ async function connectionsOf(instance: Instance, request: RunRequest): Promise<C
   return connections;
 }
 
+/** The files of its directory. */
+function filesWith(seccomp: Prepared["seccomp"]): readonly string[] {
+  return seccomp !== undefined && isOwnProfile(seccomp.name)
+    ? [seccompFile, ...containerFiles]
+    : containerFiles;
+}
+
 export interface PrepareOptions {
   /** Every step of the program tells how long it took. */
   readonly traced?: boolean;
@@ -129,6 +137,10 @@ export async function prepare(
   const resources = spec.linux.resources ?? {};
   const directory = cgroupDirectory(host, cgroupPath);
   const joined = joinFiles(host, cgroupPath, resources);
+  const seccomp =
+    security.seccomp === "unconfined"
+      ? undefined
+      : { filter: security.seccomp.filter((note) => notes.push(note)), name: security.seccomp.name };
   const program = buildProgram({
     spec,
     init: request.init,
@@ -143,12 +155,9 @@ export async function prepare(
     cgroupDirectories: directory === undefined ? joined.map((file) => dirname(file)) : [directory],
     files: request.keep
       ? undefined
-      : { ...overlay, names: [...overlay.links.map(({ path }) => basename(path)), ...containerFiles] },
+      : { ...overlay, names: [...overlay.links.map(({ path }) => basename(path)), ...filesWith(seccomp)] },
     orphanNote: request.detached === true ? undefined : orphanNote(instance, id),
-    seccomp:
-      security.seccomp === "unconfined"
-        ? undefined
-        : { filter: security.seccomp.filter((note) => notes.push(note)), name: security.seccomp.name },
+    seccomp,
     deviceLinks: security.deviceLinks,
     optionalSysctls: new Set(Object.keys(sysctls)),
     isDirectory: (path) => isDirectory(path, paths.directory),
@@ -169,6 +178,7 @@ export async function prepare(
     overlay,
     spec,
     program,
+    seccomp,
     cgroup: { host, path: cgroupPath, actions: planCgroup(host, cgroupPath, resources), directory },
     stopSignal: request.stopSignal ?? root.config.stopSignal,
     connections,

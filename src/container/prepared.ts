@@ -26,6 +26,8 @@ export interface Prepared {
     /** v2: the directory that the child is born in. */
     readonly directory: string | undefined;
   };
+  /** The compiled filter; undefined: none. */
+  readonly seccomp: { readonly filter: Uint8Array; readonly name: string } | undefined;
   /** The signal that asks the command to end: the request's, else the image's. */
   readonly stopSignal: string | undefined;
   readonly connections: readonly Connection[];

@@ -84,4 +84,9 @@ export interface ContainerRecord {
   readonly stopSignal?: string | undefined;
   /** Seconds between that signal and SIGKILL, where they are not 10; -1 is without end. */
   readonly stopTimeout?: number | undefined;
+  /**
+   * Of one that runs: the name of its seccomp profile, or `unconfined`. The filter of any but `default` lies in its
+   * directory, so that later commands in it get the very same.
+   */
+  readonly seccomp?: string | undefined;
 }

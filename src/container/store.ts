@@ -185,7 +185,9 @@ function removeDirectory(directory: string, files: readonly string[]): void {
   for (const file of files) tolerate(() => unlinkSync(join(directory, file)), "ENOENT");
   const gone = tolerate(() => rmdirSync(directory), "ENOENT", "ENOTEMPTY");
   // rmSync costs two milliseconds even when there is nothing to do.
-  if (!gone && existsSync(directory)) rmSync(directory, { recursive: true, force: true });
+  // Monitors of what was executed in the container may just be removing their own files, or writing them.
+  if (!gone && existsSync(directory))
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 1 });
 }
 
 /** Removes the runtime directory: what is true only while the container runs. */

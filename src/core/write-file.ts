@@ -10,7 +10,7 @@ export function namingFile(error: unknown, path: string): unknown {
 }
 
 /** Writes a small file in place, made when missing. @throws an error that names the file. */
-export function writeFile(path: string, text: string, mode: number): void {
+export function writeFile(path: string, text: string | Uint8Array, mode: number): void {
   try {
     writeFileSync(path, text, { mode });
   } catch (error) {

@@ -75,17 +75,23 @@ const procNames: readonly string[] = [
   ...["Max realtime priority", "Max realtime timeout"],
 ];
 
-/** Hard limits in the text of /proc/PID/limits. */
-export function parseProcLimits(text: string): Map<string, number> {
-  const found = new Map<string, number>();
+/** All limits in the text of /proc/PID/limits; Infinity is unlimited. */
+export function parseProcRlimits(text: string): OciRlimit[] {
+  const found: OciRlimit[] = [];
   for (const line of text.split("\n")) {
     const number = procNames.findIndex((name) => line.startsWith(`${name} `));
-    const name = names[number];
-    if (name === undefined) continue;
-    const hard = line.slice(procNames[number]?.length).trim().split(/\s+/)[1] ?? "";
-    found.set(name, hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard));
+    const type = names[number];
+    if (type === undefined) continue;
+    const [soft = "", hard = ""] = line.slice(procNames[number]?.length).trim().split(/\s+/);
+    const value = (word: string): number => (word === "unlimited" ? Number.POSITIVE_INFINITY : Number(word));
+    found.push({ type, soft: value(soft), hard: value(hard) });
   }
   return found;
+}
+
+/** Hard limits in the text of /proc/PID/limits. */
+export function parseProcLimits(text: string): Map<string, number> {
+  return new Map(parseProcRlimits(text).map(({ type, hard }) => [type, hard]));
 }
 
 /** Our own hard limits. Read it only when a limit was asked for. */

@@ -18,7 +18,7 @@ interface WindowSize {
 }
 
 /** TIOCGWINSZ: the size of the terminal `fd`; a terminal that does not know answers 0 by 0. */
-function windowSize(fd: number): WindowSize {
+export function windowSize(fd: number): WindowSize {
   const size = Buffer.alloc(8);
   call("int ioctl(int fd, unsigned long request, void *arg)", [fd, TIOCGWINSZ, size], {
     call: "ioctl TIOCGWINSZ",

@@ -1,6 +1,7 @@
-import { bytes, cell, words } from "../data.ts";
+import { bytes, cell, text, words } from "../data.ts";
 import { mountFlags, openFlags } from "../flags.ts";
-import type { PartName, ProgramBuilder, Step } from "../step.ts";
+import type { PartName, ProgramBuilder, Step, StepRef } from "../step.ts";
+import { expectValue } from "./check.ts";
 import { duplicate, mknodFile, open } from "./file.ts";
 import { mount } from "./mount.ts";
 import { ioctl } from "./process.ts";
@@ -8,6 +9,10 @@ import { ioctl } from "./process.ts";
 const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
 const TIOCSCTTY = 0x540e;
+const TIOCSWINSZ = 0x5414;
+const AT_FDCWD = -100;
+const RESOLVE_NO_SYMLINKS = 0x4;
+const DEVPTS_SUPER_MAGIC = 0x1cd1n;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_NOSIGNAL = 0x4000;
@@ -53,16 +58,8 @@ export function receiveDescriptor(socket: number, reason: string): Step {
   };
 }
 
-/**
- * Opens a pseudo terminal of the container's own devpts, binds its inner end on /dev/console and passes the outer end
- * to the parent over `socket`. Runs in part child, after /dev is mounted.
- */
-export function openTerminal(builder: ProgramBuilder, socket: number, uid: number): void {
-  const flags = openFlags.O_RDWR | openFlags.O_NOCTTY;
-  const master = builder.add(
-    "child",
-    open("/dev/pts/ptmx", flags, { reason: "the outer end of a new terminal", label: "open a terminal" }),
-  );
+/** Unlocks the inner end of the pseudo terminal `master`, opens it, and gives it to its user. */
+function openPair(builder: ProgramBuilder, master: StepRef, uid: number): void {
   builder.add("child", duplicate(master, masterFd, "at a number that the next steps can name"));
   builder.add(
     "child",
@@ -74,7 +71,7 @@ export function openTerminal(builder: ProgramBuilder, socket: number, uid: numbe
       masterFd,
       TIOCGPTPEER,
       "TIOCGPTPEER, O_RDWR|O_NOCTTY",
-      flags,
+      openFlags.O_RDWR | openFlags.O_NOCTTY,
       "the inner end, without a path to trust",
     ),
   );
@@ -89,6 +86,18 @@ export function openTerminal(builder: ProgramBuilder, socket: number, uid: numbe
       label: "own the terminal",
     });
   }
+}
+
+const forParent = "the parent reads and writes the outer end";
+
+/**
+ * Opens a pseudo terminal of the container's own devpts, binds its inner end on /dev/console and passes the outer end
+ * to the parent over `socket`. Runs in part child, after /dev is mounted.
+ */
+export function openTerminal(builder: ProgramBuilder, socket: number, uid: number): void {
+  const common = { reason: "the outer end of a new terminal", label: "open a terminal" };
+  const master = builder.add("child", open("/dev/pts/ptmx", openFlags.O_RDWR | openFlags.O_NOCTTY, common));
+  openPair(builder, master, uid);
   builder.add("child", mknodFile("/dev/console", 0o600, "a place for the console"));
   builder.add(
     "child",
@@ -100,7 +109,67 @@ export function openTerminal(builder: ProgramBuilder, socket: number, uid: numbe
       label: "bind the terminal on /dev/console",
     }),
   );
-  builder.add("child", passDescriptor(socket, masterFd, "the parent reads and writes the outer end"));
+  builder.add("child", passDescriptor(socket, masterFd, forParent));
+}
+
+/** openat2(2) and fstatfs(2): the devpts of a container that has been running, whatever it may have put in its place. */
+function openContainersPtmx(builder: ProgramBuilder): StepRef {
+  const label = "open a terminal";
+  const reason = "the container may have put anything there: only a devpts will do";
+  const how = words([
+    openFlags.O_RDWR | openFlags.O_NOCTTY | openFlags.O_NONBLOCK | openFlags.O_CLOEXEC,
+    0,
+    RESOLVE_NO_SYMLINKS,
+  ]);
+  const master = builder.add("child", {
+    kind: "syscall",
+    call: "openat2",
+    args: [AT_FDCWD, text("/dev/pts/ptmx"), how, 24],
+    text: () =>
+      'openat2(AT_FDCWD, "/dev/pts/ptmx", {O_RDWR|O_NOCTTY|O_NONBLOCK|O_CLOEXEC, RESOLVE_NO_SYMLINKS}, 24)',
+    reason: "the outer end of a new terminal; links are not followed",
+    label,
+  });
+  const about = cell(128);
+  builder.add("child", {
+    kind: "syscall",
+    call: "fstatfs",
+    args: [master, about],
+    text: () => "fstatfs(fd, &about)",
+    reason,
+    label,
+  });
+  const data = { data: about, width: 8, value: DEVPTS_SUPER_MAGIC };
+  builder.add(
+    "child",
+    expectValue({ ...data, errno: "EXDEV", text: "about.f_type == DEVPTS_SUPER_MAGIC", reason, label }),
+  );
+  return master;
+}
+
+/**
+ * Opens one more pseudo terminal in a container that has been running, gives it its size and passes the outer end to the
+ * parent over `socket`.
+ */
+export function openFurtherTerminal(
+  builder: ProgramBuilder,
+  socket: number,
+  uid: number,
+  size: { readonly rows: number; readonly columns: number } | undefined,
+): void {
+  openPair(builder, openContainersPtmx(builder), uid);
+  if (size !== undefined) {
+    // struct winsize: rows u16@0 · columns u16@2
+    const window = Buffer.alloc(8);
+    window.writeUInt16LE(size.rows, 0);
+    window.writeUInt16LE(size.columns, 2);
+    const shown = `TIOCSWINSZ, {${size.rows}, ${size.columns}}`;
+    builder.add(
+      "child",
+      ioctl(masterFd, TIOCSWINSZ, shown, bytes(window), "before the command can see a terminal of no size"),
+    );
+  }
+  builder.add("child", passDescriptor(socket, masterFd, forParent));
 }
 
 /** Makes the terminal the command's stdin, stdout, stderr and controlling terminal; the command leads its session. */
