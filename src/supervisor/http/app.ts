@@ -6,6 +6,8 @@ import { registerEvents } from "../routes/events.ts";
 import { registerLifecycle } from "../routes/lifecycle.ts";
 import { registerOwn } from "../routes/own.ts";
 import { registerPing } from "../routes/ping.ts";
+import { registerProcesses } from "../routes/processes.ts";
+import { registerPrune } from "../routes/prune.ts";
 import { registerStats } from "../routes/stats.ts";
 import { registerSystem } from "../routes/system.ts";
 import { whyNotSupported } from "../routes/unsupported.ts";
@@ -60,6 +62,8 @@ export async function createApp(engine: Engine): Promise<FastifyInstance> {
   registerPing(app);
   registerSystem(app, engine);
   registerEvents(app, engine);
+  registerProcesses(app, engine);
+  registerPrune(app, engine);
   registerOwn(app, engine);
   registerWait(app, engine);
   registerStats(app, engine);
