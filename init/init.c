@@ -183,7 +183,8 @@ static int exit_code(int status) {
 /*
  * Pid 1: every signal is blocked, so that each waits to be fetched here, also those that the kernel would drop for a
  * pid 1 without handlers. Children are reaped, everything else goes to the command. When the command has ended we end
- * with its status, and the kernel ends the rest of the pid namespace.
+ * with its status, and the kernel ends the rest of the pid namespace. A seccomp filter allows the calls made here alone
+ * (src/security/seccomp/init-filter.ts).
  */
 static _Noreturn void be_init(long command) {
     /* No descriptor may stay open here: a pipe held by pid 1 would never reach end of file. */

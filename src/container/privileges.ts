@@ -12,6 +12,7 @@ import {
 import type { PartName, ProgramBuilder } from "../program/step.ts";
 import { capabilitiesToDrop, capabilityMask, capabilityNumber } from "../security/capabilities.ts";
 import { rlimitNumber } from "../security/rlimits.ts";
+import { initFilter } from "../security/seccomp/init-filter.ts";
 
 /** The one capability that pid 1 keeps: to pass signals on to a command that runs as another user. */
 const initCapabilities = ["CAP_KILL"];
@@ -20,10 +21,16 @@ const initCapabilities = ["CAP_KILL"];
  * Takes from pid 1, which stays as init, all that it no longer needs once the command is cloned. It runs no code of
  * the image, but what it does not hold cannot be taken from it.
  */
-export function confineInit(builder: ProgramBuilder): void {
+export function confineInit(builder: ProgramBuilder, traced: boolean): void {
   const mask = capabilityMask(initCapabilities);
   builder.add("child", setCapabilities(mask, mask, 0n));
   builder.add("child", noNewPrivileges());
+  builder.add("child", {
+    ...setSeccompFilter(initFilter(traced), "init"),
+    reason: "init waits, passes signals on and reaps: it needs no other call",
+    // A kernel without seccomp(2): only a container without a profile comes so far.
+    tolerate: ["ENOSYS"],
+  });
 }
 
 /**

@@ -189,7 +189,7 @@ function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
       "child",
       clone({ flags: 0, target: "command", reason: "pid 1 is init; the command is its child" }),
     );
-    confineInit(builder);
+    confineInit(builder, facts.traced);
   }
   becomeCommand(builder, facts.init ? "command" : "child", {
     process: facts.spec.process,

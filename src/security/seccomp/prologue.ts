@@ -1,3 +1,5 @@
+import { answer, assemble, bpf, dataAt, type Instruction } from "./instructions.ts";
+
 /**
  * Numbers of the calls that a libseccomp of the last years may not know. From 424 on a call has the same number on every
  * architecture (scripts/syscall.tbl of the kernel), so that these need no table of their own for each.
@@ -43,37 +45,27 @@ export interface PrologueSection {
   readonly newest: number | undefined;
 }
 
-// Classic BPF: struct sock_filter: code u16@0 · jt u8@2 · jf u8@3 · k u32@4. include/uapi/linux/bpf_common.h
-const LOAD = 0x20;
-const JUMP_EQUAL = 0x15;
-const JUMP_GREATER = 0x25;
-const JUMP_GREATER_EQUAL = 0x35;
-const RETURN = 0x06;
-/** struct seccomp_data: nr u32@0 · arch u32@4 */
-const AT_NR = 0;
-const AT_ARCH = 4;
-const RETURN_ENOSYS = 0x00050000 + 38;
+const ENOSYS = 38;
 /** x32 calls are x86_64 calls with this bit in the number. */
 const X32_BIT = 0x40000000;
-
-type Instruction = readonly [code: number, jt: number, jf: number, k: number];
 
 /** Decides, or jumps behind its own end. */
 function section({ arch, late, newest }: PrologueSection): Instruction[] {
   const decisions: Instruction[] = [];
   for (const [number, action] of late) {
-    decisions.push([JUMP_EQUAL, 0, 1, number], [RETURN, 0, 0, action]);
+    decisions.push([bpf.jumpEqual, 0, 1, number], [bpf.return, 0, 0, action]);
   }
-  if (newest !== undefined) decisions.push([JUMP_GREATER, 0, 1, newest], [RETURN, 0, 0, RETURN_ENOSYS]);
+  if (newest !== undefined)
+    decisions.push([bpf.jumpGreater, 0, 1, newest], [bpf.return, 0, 0, answer.errno(ENOSYS)]);
   if (decisions.length === 0) return [];
   const lowest = Math.min(...late.keys(), newest === undefined ? Number.POSITIVE_INFINITY : newest + 1);
   const skip = decisions.length;
   return [
-    [LOAD, 0, 0, AT_ARCH],
-    [JUMP_EQUAL, 0, skip + 3, arch],
-    [LOAD, 0, 0, AT_NR],
-    [JUMP_GREATER_EQUAL, 0, skip + 1, lowest],
-    [JUMP_GREATER_EQUAL, skip, 0, X32_BIT],
+    [bpf.load, 0, 0, dataAt.arch],
+    [bpf.jumpEqual, 0, skip + 3, arch],
+    [bpf.load, 0, 0, dataAt.number],
+    [bpf.jumpGreaterEqual, 0, skip + 1, lowest],
+    [bpf.jumpGreaterEqual, skip, 0, X32_BIT],
     ...decisions,
   ];
 }
@@ -84,14 +76,6 @@ function section({ arch, late, newest }: PrologueSection): Instruction[] {
  * classic BPF are relative, so the filter itself stays as it is.
  */
 export function prependPrologue(sections: readonly PrologueSection[], filter: Uint8Array): Uint8Array {
-  const instructions = sections.flatMap(section);
-  const bytes = Buffer.alloc(instructions.length * 8 + filter.length);
-  instructions.forEach(([code, jt, jf, k], i) => {
-    bytes.writeUInt16LE(code, i * 8);
-    bytes.writeUInt8(jt, i * 8 + 2);
-    bytes.writeUInt8(jf, i * 8 + 3);
-    bytes.writeUInt32LE(k, i * 8 + 4);
-  });
-  bytes.set(filter, instructions.length * 8);
+  const bytes = Buffer.concat([assemble(sections.flatMap(section)), filter]);
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
