@@ -4,7 +4,7 @@ export const messageSize: number = 16 * 1024;
 const newline = 0x0a;
 
 /** Where a piece of `messageSize` bytes ends that begins at `from`: earlier, if that would cut a character in two. */
-export function pieceEnd(bytes: Buffer, from: number): number {
+function pieceEnd(bytes: Buffer, from: number): number {
   const end = from + messageSize;
   for (let at = end; at > end - 4; at--) {
     if (((bytes[at] ?? 0) & 0xc0) !== 0x80) return at;
