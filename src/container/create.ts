@@ -4,6 +4,7 @@ import { SetupError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
+import { parseLogOptions } from "../logs/options.ts";
 import { freeAbandonedName } from "./orphans.ts";
 import { draftRecord } from "./perform.ts";
 import { prepareWithImage } from "./prepare-image.ts";
@@ -56,6 +57,7 @@ export async function createContainer(
 ): Promise<CreatedContainer> {
   // A cid file is for the client to write.
   const request: RunRequest = { ...asked, detached: true, keep: true, cidFile: undefined };
+  if (request.log !== undefined) parseLogOptions(request.log.driver, request.log.options);
   const prepared = await prepareWithImage(instance, request, { say });
   const { id, overlay, spec, notes } = prepared;
   const undo = new UndoStack();

@@ -8,6 +8,8 @@ import { startContainer } from "../container/start.ts";
 import { containerPaths, readRecord, removeRunDirectory, writeRecord } from "../container/store.ts";
 import { ConflictError, hasErrno, messageOf, NotFoundError, SetupError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
+import { type ContainerLog, openContainerLog } from "../logs/container-log.ts";
+import { parseLogOptions } from "../logs/options.ts";
 import { openFifo } from "../sys/fifo.ts";
 import { isAlive } from "../sys/process.ts";
 import { copyTerminalOf } from "../sys/pty.ts";
@@ -89,8 +91,14 @@ export class ManagedContainer {
   /** Starts it. @throws as startContainer does. */
   async start(): Promise<void> {
     await this.#over;
-    const started = await startContainer(this.instance, this.record);
-    this.#begin(new ContainerRun(this.instance, started, this.fanout, this.#stdin), started.record);
+    const { record } = this;
+    // First: output that could not be kept is no reason to let it run.
+    const log = this.#openLog(record);
+    const started = await startContainer(this.instance, record).catch(async (error: unknown) => {
+      await log?.close();
+      throw error;
+    });
+    this.#begin(new ContainerRun(this.instance, started, this.fanout, this.#stdin), started.record, log);
     this.#events.emit(containerEvent("start", started.record));
   }
 
@@ -111,7 +119,13 @@ export class ManagedContainer {
     }
     const stdin = terminal === undefined && this.request.interactive ? this.#reopenStdin() : undefined;
     const run = new ContainerRun(this.instance, { record, terminal, stdin }, this.fanout, this.#stdin);
-    this.#begin(run, record);
+    let log: ContainerLog | undefined;
+    try {
+      log = this.#openLog(record);
+    } catch (error) {
+      this.#say(`container ${record.name}: its output is not kept: ${messageOf(error)}`);
+    }
+    this.#begin(run, record, log);
   }
 
   /** A client's connection to its streams; it may come before the start. */
@@ -153,9 +167,9 @@ export class ManagedContainer {
     for (const tell of this.#removals.splice(0)) tell();
   }
 
-  #begin(run: ContainerRun, record: ContainerRecord): void {
+  #begin(run: ContainerRun, record: ContainerRecord, log: ContainerLog | undefined): void {
     this.#run = run;
-    const exit = this.#attend(run, record);
+    const exit = this.#attend(run, record, log);
     this.#over = exit.then(
       () => undefined,
       (error: unknown) => this.#say(`container ${record.name}: ${messageOf(error)}`),
@@ -187,10 +201,18 @@ export class ManagedContainer {
   }
 
   /** Sees a run to its end; undefined when it was left to another supervisor. */
-  async #attend(run: ContainerRun, started: ContainerRecord): Promise<ExitRecord | undefined> {
-    if (!(await run.ended)) return undefined;
+  async #attend(
+    run: ContainerRun,
+    started: ContainerRecord,
+    log: ContainerLog | undefined,
+  ): Promise<ExitRecord | undefined> {
+    const keep = log === undefined ? () => undefined : this.fanout.add(log.take);
+    const ended = await run.ended;
+    if (ended) await run.drain();
+    keep();
+    await log?.close();
+    if (!ended) return undefined;
     const exit = readExit(this.instance, this.id) ?? lostExit();
-    await run.drain();
     const record = this.#finish(started, exit);
     // From here on nothing that it wrote can be lost.
     releaseMonitor(this.instance, this.id);
@@ -211,6 +233,15 @@ export class ManagedContainer {
     this.#afterEnd(this, exit).catch((error: unknown) => {
       this.#say(`container ${record.name}: ${messageOf(error)}`);
     });
+  }
+
+  /** Opens what keeps its output; undefined when it is not to be kept. @throws what open(2) says. */
+  #openLog({ name }: ContainerRecord): ContainerLog | undefined {
+    const { driver, options } = this.request.log ?? { driver: "json-file", options: {} };
+    const { directory } = containerPaths(this.instance, this.id);
+    return openContainerLog(directory, parseLogOptions(driver, options), (line) =>
+      this.#say(`container ${name}: ${line}`),
+    );
   }
 
   #finish(started: ContainerRecord, exit: ExitRecord): ContainerRecord {

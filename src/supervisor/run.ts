@@ -100,6 +100,9 @@ export class ContainerRun {
   /** Leaves the container to the next supervisor: it goes on, and what it writes waits in its FIFOs. */
   leave(): void {
     this.#left = true;
+    // What has left the FIFOs is in our hands only.
+    const sources = this.#terminal === undefined ? this.#pipes : [this.#terminal];
+    for (const { stream } of sources) while (!stream.destroyed && stream.read() !== null);
     this.#news.destroy();
     this.close();
   }
