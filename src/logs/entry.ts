@@ -39,7 +39,7 @@ function matches(bytes: Buffer, at: number, expected: Buffer): boolean {
  * Decodes the JSON string from `from` to `end` in its own place: it only becomes shorter. Answers where the text ends
  * then, or -1 when it is none.
  */
-function unescape(bytes: Buffer, from: number, end: number): number {
+function decodeString(bytes: Buffer, from: number, end: number): number {
   const first = bytes.indexOf(backslash, from);
   let to = first < 0 || first > end ? end : first;
   if (bytes.indexOf(quote, from) < to) return -1;
@@ -76,7 +76,7 @@ function entryIn(bytes: Buffer, from: number, end: number): LogEntry | undefined
     return undefined;
   const name = bytes[stream] === 0x6f ? "stdout" : "stderr";
   const text = from + opening.length;
-  const textEnd = unescape(bytes, text, close);
+  const textEnd = decodeString(bytes, text, close);
   return textEnd < 0
     ? undefined
     : new LogEntry(name, bytes.subarray(text, textEnd), bytes.subarray(time, end - 2));
