@@ -28,6 +28,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   prune: async () => (await import("./prune.ts")).registerPrune,
   gc: async () => (await import("./gc.ts")).registerGc,
   image: async () => (await import("./image.ts")).registerImage,
+  volume: async () => (await import("./volume.ts")).registerVolume,
   network: async () => (await import("./network.ts")).registerNetwork,
   info: async () => (await import("./info.ts")).registerInfo,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,

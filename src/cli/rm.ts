@@ -5,6 +5,11 @@ import { forEach } from "./each.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 
+interface RmFlags {
+  readonly force?: boolean;
+  readonly volumes?: boolean;
+}
+
 /** Adds `rm`. */
 export function registerRm(program: Command): void {
   const command = program
@@ -16,11 +21,12 @@ export function registerRm(program: Command): void {
     .helpOption("--help", "show help")
     .argument("<container...>", "names, ids or beginnings of ids")
     .option("-f, --force", "kill those that run")
-    .action(async (references: readonly string[], { force = false }: { readonly force?: boolean }) => {
+    .option("-v, --volumes", "also their volumes that have no name")
+    .action(async (references: readonly string[], { force = false, volumes = false }: RmFlags) => {
       requireRoot("rm ...");
       const instance = instanceOf(command);
       await forEach(references, (reference) =>
-        removeContainer(instance, findContainer(instance, reference), { force }),
+        removeContainer(instance, findContainer(instance, reference), { force, volumes }),
       );
     });
 }

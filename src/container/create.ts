@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { prepareLayers, removeLayers } from "../../overlay/prepare.ts";
 import { readTextIfAny, writeFileAtomic } from "../core/atomic.ts";
 import { SetupError } from "../core/errors.ts";
@@ -18,6 +19,7 @@ import {
   writeRecord,
   writeSpec,
 } from "./store.ts";
+import { removeAnonymousVolumes } from "./volumes.ts";
 
 function requestPath(instance: Instance, id: string): string {
   return join(containerPaths(instance, id).directory, "request.json");
@@ -70,6 +72,9 @@ export async function createContainer(
     prepareLayers(overlay);
     writeSpec(instance, id, spec);
     writeRequest(instance, id, { ...request, name: draft.name });
+    undo.push("anonymous volumes", () => removeAnonymousVolumes(instance, spec.mounts, id));
+    // A copy may come before the first start.
+    for (const directory of prepared.directories) mkdirSync(directory, { recursive: true, mode: 0o755 });
     const record: ContainerRecord = { ...draft, state: "created", owner: undefined };
     writeRecord(instance, record);
     undo.commit();

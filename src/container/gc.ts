@@ -31,6 +31,7 @@ import {
   removeRunDirectory,
   removeStrayName,
 } from "./store.ts";
+import { collectVolumes } from "./volumes.ts";
 
 export interface GarbageOptions {
   /** Also take down networks that no container uses; they come back when one needs them. */
@@ -101,7 +102,7 @@ async function collectContainers(instance: Instance, report: Report): Promise<Ke
     const found = record;
     if (isAbandoned(found))
       await report.attempt(`container ${found.name} (${id.slice(0, 12)})`, () =>
-        removeTraces(instance, found),
+        removeTraces(instance, found, { volumes: !found.keep }),
       );
     else kept.records.push(found);
   }
@@ -182,6 +183,7 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   }
   // Nobody knows which layers those stand on.
   if (kept.unseen.size > 0) return report.lines;
+  report.lines.push(...collectVolumes(instance));
   const inUse = kept.records.flatMap(({ layers }) => layers);
   report.lines.push(...collectImageGarbage(instance, inUse));
   return report.lines;

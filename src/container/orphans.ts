@@ -57,7 +57,7 @@ export async function collectOrphans(instance: Instance): Promise<void> {
       removeRunDirectory(instance, id);
     } else if (isAbandoned(record)) {
       const { removeTraces } = await import("./remove.ts");
-      await removeTraces(instance, record);
+      await removeTraces(instance, record, { volumes: !record.keep });
     }
     // A maker that is just being killed may still seem to live: then the next start looks again.
     if (record === undefined || !(isLive(record) || hasOwner(record)))
@@ -75,6 +75,6 @@ export async function freeAbandonedName(instance: Instance, name: string): Promi
     releaseName(instance, name, id);
   } else if (isAbandoned(record)) {
     const { removeTraces } = await import("./remove.ts");
-    await removeTraces(instance, record);
+    await removeTraces(instance, record, { volumes: !record.keep });
   }
 }

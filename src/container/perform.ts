@@ -30,6 +30,7 @@ import {
   writeRunningRecord,
   writeSpec,
 } from "./store.ts";
+import { hasAnonymousVolume } from "./volume-path.ts";
 
 /** A start under way: what the steps so far have brought. */
 export interface Start {
@@ -117,6 +118,11 @@ function writeFiles(start: Start): void {
     writeFileSync(cidFile, id, { flag: "wx" });
     start.failing.push(`--cidfile ${cidFile}`, () => unlinkSync(cidFile));
   }
+  if (hasAnonymousVolume(request))
+    start.kept.push("anonymous volumes", async () => {
+      const { removeAnonymousVolumes } = await import("./volumes.ts");
+      removeAnonymousVolumes(instance, spec.mounts, id);
+    });
   for (const directory of start.prepared.directories) mkdirSync(directory, { recursive: true, mode: 0o755 });
 }
 

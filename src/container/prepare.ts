@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { cgroupDirectory, joinFiles, watchFiles } from "../../cgroup/files.ts";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { cgroupMounts } from "../../cgroup/mounts.ts";
@@ -22,16 +22,7 @@ import { isOwnProfile, seccompFile } from "./seccomp-file.ts";
 import { buildSpec, commandLine, type JoinedContainer, mountsOfNames } from "./spec.ts";
 import type { Connection } from "./step.ts";
 import { containerFiles, containerPaths, readSpec } from "./store.ts";
-
-/** Named volumes live here, each with its files in `_data`, as docker has them. */
-function volumePath(instance: Instance, name: string): string {
-  if (!/^[a-zA-Z0-9][\w.-]{0,127}$/.test(name)) {
-    throw new UsageError(
-      `--volume: ${name}: expected an absolute path or a name of letters, digits, _ . and -`,
-    );
-  }
-  return join(instance.root, "volumes", name, "_data");
-}
+import { hasAnonymousVolume, volumePath } from "./volume-path.ts";
 
 /** Whether a bind source is a directory. A missing one of -v will be made as one; our own files are written later. */
 function isDirectory(path: string, own: string): boolean {
@@ -153,9 +144,11 @@ export async function prepare(
     watch: watchFiles(host, cgroupPath),
     traced,
     cgroupDirectories: directory === undefined ? joined.map((file) => dirname(file)) : [directory],
-    files: request.keep
-      ? undefined
-      : { ...overlay, names: [...overlay.links.map(({ path }) => basename(path)), ...filesWith(seccomp)] },
+    // Volumes that go with the container are more than the monitor alone could see to.
+    files:
+      request.keep || hasAnonymousVolume(request)
+        ? undefined
+        : { ...overlay, names: [...overlay.links.map(({ path }) => basename(path)), ...filesWith(seccomp)] },
     orphanNote: request.detached === true ? undefined : orphanNote(instance, id),
     seccomp,
     deviceLinks: security.deviceLinks,

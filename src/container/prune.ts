@@ -53,7 +53,7 @@ export async function pruneContainers(
   instance: Instance,
   wanted: (record: ContainerRecord) => boolean,
   remove: (record: ContainerRecord) => Promise<void> = (record) =>
-    removeContainer(instance, record, { force: false }),
+    removeContainer(instance, record, { force: false, volumes: false }),
 ): Promise<Pruned> {
   const chosen = listContainers(instance).filter(
     (record) => ["created", "exited", "dead"].includes(record.state) && wanted(record),

@@ -6,6 +6,7 @@ import { releaseLease } from "../../net/ipam.ts";
 import { linkAlias } from "../../net/network.ts";
 import { removeLayers } from "../../overlay/prepare.ts";
 import { hasErrno, SetupError, UsageError } from "../core/errors.ts";
+import type { OciMount } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { signalProcess } from "../sys/pidfd.ts";
@@ -14,7 +15,8 @@ import { releaseMonitor } from "./collect.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
 import { markStop } from "./stop-mark.ts";
-import { containerPaths, releaseAnyName, removeContainerFiles } from "./store.ts";
+import { containerPaths, readSpec, releaseAnyName, removeContainerFiles } from "./store.ts";
+import { removeAnonymousVolumes } from "./volumes.ts";
 
 const SIGTERM = 15;
 const SIGKILL = 9;
@@ -38,12 +40,28 @@ async function awaitEnd(
   }
 }
 
+/** The mounts of a container, of which there are none while it has no document. */
+function mountsOf(instance: Instance, id: string): readonly OciMount[] {
+  try {
+    return readSpec(instance, id).mounts;
+  } catch (error) {
+    if (error instanceof SetupError) return [];
+    throw error;
+  }
+}
+
 /** Removes everything of a container that no longer runs: kernel objects first, its record last. */
-export async function removeTraces(instance: Instance, record: ContainerRecord): Promise<void> {
+export async function removeTraces(
+  instance: Instance,
+  record: ContainerRecord,
+  { volumes }: { readonly volumes: boolean },
+): Promise<void> {
   const undo = new UndoStack();
   const { id } = record;
+  const mounts = volumes ? mountsOf(instance, id) : [];
   undo.push("record", () => removeContainerFiles(instance, id));
   undo.push("name", () => releaseAnyName(instance, record));
+  undo.push("anonymous volumes", () => removeAnonymousVolumes(instance, mounts, id));
   undo.push("writable layer", () => removeLayers(containerPaths(instance, id).directory));
   const { cgroup } = record;
   if (cgroup !== undefined) undo.push("cgroup", () => removeCgroup(detectCgroups(), cgroup));
@@ -59,6 +77,13 @@ export async function removeTraces(instance: Instance, record: ContainerRecord):
   await undo.unwind();
 }
 
+export interface RemoveOptions {
+  /** Kill it first if it runs. */
+  readonly force: boolean;
+  /** Its volumes without a name go too. */
+  readonly volumes?: boolean | undefined;
+}
+
 /**
  * Removes a container. A running one is refused unless `force`, which kills it first; one that is still being made is
  * then given up by its maker.
@@ -67,7 +92,7 @@ export async function removeTraces(instance: Instance, record: ContainerRecord):
 export async function removeContainer(
   instance: Instance,
   record: ContainerRecord,
-  { force }: { readonly force: boolean },
+  { force, volumes = false }: RemoveOptions,
 ): Promise<void> {
   if (isLive(record)) {
     if (!force)
@@ -96,5 +121,5 @@ export async function removeContainer(
     releaseMonitor(instance, record.id);
     await awaitEnd(record.name, "SIGKILL", [record.monitor]);
   }
-  await removeTraces(instance, record);
+  await removeTraces(instance, record, { volumes });
 }

@@ -15,7 +15,7 @@ export interface ContainerSize {
 }
 
 /** Bytes of the files below `directory`, one with several names counted once. What vanishes meanwhile counts nothing. */
-function sizeBelow(directory: Buffer, seen: Set<string>): number {
+export function sizeBelow(directory: Buffer, seen: Set<string>): number {
   let total = 0;
   try {
     for (const name of readdirSync(directory, "buffer")) {

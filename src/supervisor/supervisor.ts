@@ -110,7 +110,7 @@ export class Supervisor implements Engine {
 
   async remove(
     reference: string,
-    { force }: { readonly force: boolean; readonly volumes: boolean },
+    { force, volumes }: { readonly force: boolean; readonly volumes: boolean },
   ): Promise<void> {
     const { id } = this.find(reference);
     const container = this.#managed.get(id);
@@ -125,7 +125,7 @@ export class Supervisor implements Engine {
         killContainer(this.instance, record, 9);
         await container.over;
       }
-      await removeContainer(this.instance, this.find(id), { force });
+      await removeContainer(this.instance, this.find(id), { force, volumes });
       this.#managed.delete(id);
       container?.removed();
       this.events.emit(containerEvent("destroy", record));

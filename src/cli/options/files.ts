@@ -10,8 +10,8 @@ export const fileOptions: OptionTable = {
   heading: "Files:",
   rows: [
     {
-      flags: "-v, --volume <source:target[:options]>",
-      about: "mount a host path or a named volume (ro, rslave...)",
+      flags: "-v, --volume <[source:]target[:options]>",
+      about: "mount a host path, a named volume or one without a name (ro, rslave...)",
     },
     {
       flags: "--mount <key=value,...>",

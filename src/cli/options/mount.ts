@@ -1,3 +1,4 @@
+import { newId } from "../../container/names.ts";
 import type { MountRequest } from "../../container/request.ts";
 import { nearest } from "../../core/nearest.ts";
 import { type Given, parseSwitch, refuse } from "../flags.ts";
@@ -72,6 +73,7 @@ export function parseMount(given: Given, view: HostView): MountRequest {
     pairs.has("readonly") &&
     parseSwitch({ value: pairs.get("readonly") ?? "true", from: `${given.from} readonly` });
   const source = pairs.get("source");
+  if (source === undefined && type === "volume") return { kind: "volume", name: newId(), target, readOnly };
   if (source === undefined || source === "" || source.includes("\0")) return refuse(given, "source=...");
   if (type === "volume") {
     if (!/^[a-zA-Z0-9][\w.-]*$/.test(source)) refuse(given, "as source of a volume its name");

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { newId } from "../../container/names.ts";
 import type { MountRequest } from "../../container/request.ts";
 import { type Given, refuse } from "../flags.ts";
 import { type HostView, hostPath } from "../host-view.ts";
@@ -20,13 +21,16 @@ export function mountTarget(given: Given, text: string): string {
 
 /**
  * `-v SOURCE:TARGET[:OPTIONS]`: a source with a / (or . or ~ at its beginning) is a host path, anything else a named
- * volume. @throws UsageError
+ * volume; `-v TARGET`: a volume without a name. @throws UsageError
  */
 export function parseVolume(given: Given, view: HostView): MountRequest {
   const pieces = given.value.split(":");
+  // A volume of its own, that has no name and goes with the container.
+  if (pieces.length === 1 && given.value.startsWith("/"))
+    return { kind: "volume", name: newId(), target: mountTarget(given, given.value), readOnly: false };
   const [source = "", at = "", list = ""] = pieces;
   if (pieces.length < 2 || pieces.length > 3 || source === "") {
-    refuse(given, "SOURCE:TARGET[:OPTIONS], such as ./data:/data:ro (for scratch space --tmpfs TARGET)");
+    refuse(given, "[SOURCE:]TARGET[:OPTIONS], such as ./data:/data:ro");
   }
   if (source.includes("\0")) refuse(given, "a path without zero bytes");
   const target = mountTarget(given, at);

@@ -227,7 +227,7 @@ const refused: readonly (readonly [string, string | RegExp])[] = [
   ["--dns nine", /^--dns: nine: expected the address/],
   ["--add-host db", /^--add-host: db: expected NAME:ADDRESS/],
   ["--add-host db:1.2.3", /expected NAME:ADDRESS/],
-  ["-v /data", /^--volume: \/data: expected SOURCE:TARGET/],
+  ["-v data", /^--volume: data: expected \[SOURCE:\]TARGET/],
   ["-v /a:/", /other than \//],
   ["-v /a:b", /expected an absolute path in the container/],
   ["-v /a:/b:rx", /not "rx"/],
