@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   ps: async () => (await import("./ps.ts")).registerPs,
   top: async () => (await import("./top.ts")).registerTop,
   lsof: async () => (await import("./lsof.ts")).registerLsof,
+  verify: async () => (await import("./verify.ts")).registerVerify,
   stats: async () => (await import("./stats.ts")).registerStats,
   inspect: async () => (await import("./inspect.ts")).registerInspect,
   port: async () => (await import("./port.ts")).registerPort,

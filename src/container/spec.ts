@@ -1,6 +1,12 @@
 import type { OciMount, OciNamespace, OciResources, OciSpec } from "../core/oci.ts";
 import type { RunRequest } from "./request.ts";
 
+/** The annotation that names the seccomp profile: the document does not hold all its rules. */
+export const seccompAnnotation = "mdocker.seccomp";
+
+const profileOf = (seccomp: "unconfined" | { readonly name: string }): string =>
+  seccomp === "unconfined" ? seccomp : seccomp.name;
+
 /** What the translation into an OCI document needs to know besides the request. */
 export interface SpecFacts {
   readonly id: string;
@@ -24,6 +30,7 @@ export interface SpecFacts {
   readonly security: Pick<OciSpec["process"], "capabilities" | "noNewPrivileges"> &
     Pick<OciSpec["linux"], "maskedPaths" | "readonlyPaths" | "devices"> & {
       readonly deviceRules: OciResources["devices"];
+      readonly seccomp?: "unconfined" | { readonly name: string };
     };
   /** Rlimits after clamping. */
   readonly rlimits: OciSpec["process"]["rlimits"];
@@ -199,7 +206,10 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
       ...(request.oomScoreAdj === undefined ? {} : { oomScoreAdj: request.oomScoreAdj }),
     },
     mounts: [...systemMounts, ...userMounts(request, facts), ...etcMounts(request, facts)],
-    annotations: { ...request.labels },
+    annotations: {
+      ...request.labels,
+      ...(security.seccomp === undefined ? {} : { [seccompAnnotation]: profileOf(security.seccomp) }),
+    },
     linux: {
       namespaces: namespaces(request, facts),
       cgroupsPath: facts.cgroupsPath,

@@ -6,6 +6,7 @@ import { koffi } from "./native.ts";
 const SYS_bpf = process.arch === "arm64" ? 280 : 321;
 const BPF_PROG_LOAD = 5;
 const BPF_PROG_ATTACH = 8;
+const BPF_PROG_QUERY = 16;
 const BPF_PROG_TYPE_CGROUP_DEVICE = 15;
 const BPF_CGROUP_DEVICE = 6;
 /** Programs of the cgroups above stay in force too: each must allow. */
@@ -50,4 +51,14 @@ export function attachDeviceProgram(cgroup: number, instructions: Uint8Array): v
   } finally {
     closeSync(program);
   }
+}
+
+/** How many device programs are attached to the cgroup whose directory is open as `cgroup`. */
+export function countDevicePrograms(cgroup: number): number {
+  // BPF_PROG_QUERY: target_fd u32@0 · attach_type u32@4 · query_flags u32@8 · attach_flags u32@12 · prog_ids ptr@16 · prog_cnt u32@24
+  const attributes = Buffer.alloc(ATTRIBUTES_SIZE);
+  attributes.writeUInt32LE(cgroup, 0);
+  attributes.writeUInt32LE(BPF_CGROUP_DEVICE, 4);
+  bpf(BPF_PROG_QUERY, attributes, "BPF_PROG_QUERY");
+  return attributes.readUInt32LE(24);
 }

@@ -22,14 +22,14 @@ export async function endAll(host: TestHost, runs: Readonly<Record<string, Runni
 }
 
 /** One field of a container's record. */
-async function inspected(host: TestHost, name: string, template: string): Promise<string> {
+export async function inspected(host: TestHost, name: string, template: string): Promise<string> {
   const { code, stdout, stderr } = await host.mdocker(["inspect", "--format", template, name]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   return stdout.trim();
 }
 
 /** The directories of a container's cgroup, one for each hierarchy it is in. */
-function cgroupDirectories(path: string): string[] {
+export function cgroupDirectories(path: string): string[] {
   const has = (folder: string, name: string): boolean => readdirSync(folder).includes(name);
   const [parent = "", id = ""] = path.split("/");
   const root = "/sys/fs/cgroup";

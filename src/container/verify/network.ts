@@ -1,0 +1,63 @@
+import { closeSync, openSync } from "node:fs";
+import { dumpAddresses, parseAddress } from "../../../net/netlink/address.ts";
+import { withNetlink } from "../../../net/netlink/client.ts";
+import { dumpLinks, parseLink } from "../../../net/netlink/link.ts";
+import { dumpRoutes, parseRoute } from "../../../net/netlink/route.ts";
+import { insideNetns } from "../../sys/namespaces.ts";
+import { type Finding, findings, listed } from "./finding.ts";
+import type { Subject } from "./subject.ts";
+
+/** Links, addresses and routes as the kernel has them inside. */
+function look(init: number): {
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+  readonly gateways: readonly string[];
+} {
+  const netns = openSync(`/proc/${init}/ns/net`, "r");
+  try {
+    return insideNetns(netns, () =>
+      withNetlink((client) => {
+        const links = client.dump(dumpLinks()).map(parseLink);
+        const addresses = client.dump(dumpAddresses()).map(parseAddress);
+        const routes = client.dump(dumpRoutes()).map(parseRoute);
+        const byLink = links.map(({ name, index }): [string, string[]] => [
+          name,
+          addresses
+            .filter(({ link }) => link === index)
+            .map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+        ]);
+        const defaults = routes.filter(
+          ({ prefixLength, gateway }) => prefixLength === 0 && gateway !== undefined,
+        );
+        return { addresses: new Map(byLink), gateways: defaults.map(({ gateway = "" }) => gateway) };
+      }),
+    );
+  } finally {
+    closeSync(netns);
+  }
+}
+
+/** Interfaces, addresses and default route against what mdocker gave it. */
+export function verifyNetwork({ record, init }: Subject): Finding[] {
+  const { list, add } = findings("network");
+  // What another container or the host has is not this one's to prove.
+  if (record.network.kind === "host" || record.network.kind === "container") return list;
+  const { addresses, gateways } = look(init);
+  const { endpoints } = record;
+  const expected = ["lo", ...endpoints.map(({ ifname }) => ifname)].sort();
+  add("interfaces", listed(expected), listed([...addresses.keys()].sort()));
+  for (const { ifname, address, prefixLength } of endpoints) {
+    add(`address of ${ifname}`, `${address}/${prefixLength}`, listed(addresses.get(ifname) ?? []) || "none");
+  }
+  const routers = endpoints.flatMap(({ gateway }) => gateway ?? []);
+  const good =
+    routers.length === 0
+      ? gateways.length === 0
+      : gateways.length > 0 && gateways.every((gateway) => routers.includes(gateway));
+  add(
+    "default route",
+    routers.length === 0 ? "none" : `by ${listed(routers.slice(0, 1))}`,
+    gateways.length === 0 ? "none" : `by ${listed(gateways)}`,
+    good,
+  );
+  return list;
+}
