@@ -8,6 +8,10 @@ export type Register = (program: Command, declaration?: Declaration) => void;
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import("./run.ts")).registerRun,
   exec: async () => (await import("./exec.ts")).registerExec,
+  create: async () => (await import("./create.ts")).registerCreate,
+  start: async () => (await import("./start.ts")).registerStart,
+  restart: async () => (await import("./restart.ts")).registerRestart,
+  attach: async () => (await import("./attach.ts")).registerAttach,
   ps: async () => (await import("./ps.ts")).registerPs,
   top: async () => (await import("./top.ts")).registerTop,
   lsof: async () => (await import("./lsof.ts")).registerLsof,
@@ -27,6 +31,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   kill: async () => (await import("./kill.ts")).registerKill,
   rm: async () => (await import("./rm.ts")).registerRm,
   prune: async () => (await import("./prune.ts")).registerPrune,
+  events: async () => (await import("./events.ts")).registerEvents,
   gc: async () => (await import("./gc.ts")).registerGc,
   image: async () => (await import("./image.ts")).registerImage,
   volume: async () => (await import("./volume.ts")).registerVolume,

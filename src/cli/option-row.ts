@@ -25,6 +25,8 @@ class NamedOption extends Option {
   constructor(flags: string, about: string, key: string) {
     super(flags, about);
     this.#key = key;
+    // `--no-healthcheck` is a switch by itself, not the opposite of one: commander would have it on unless given.
+    if (key.startsWith("no-")) this.negate = false;
   }
   override attributeName(): string {
     return this.#key;

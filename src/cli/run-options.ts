@@ -4,7 +4,9 @@ import { commandOptions } from "./options/command.ts";
 import { cpuOptions } from "./options/cpu.ts";
 import { environmentOptions } from "./options/environment.ts";
 import { fileOptions } from "./options/files.ts";
+import { healthOptions } from "./options/health.ts";
 import { identityOptions } from "./options/identity.ts";
+import { lifeOptions } from "./options/life.ts";
 import { memoryOptions } from "./options/memory.ts";
 import { networkOptions } from "./options/network.ts";
 import { processOptions } from "./options/processes.ts";
@@ -12,15 +14,17 @@ import { resolverOptions } from "./options/resolver.ts";
 import { rootOptions } from "./options/root.ts";
 import { securityOptions } from "./options/security.ts";
 import { showingOptions } from "./options/showing.ts";
-import { stoppingOptions } from "./options/stopping.ts";
 import { streamOptions } from "./options/streams.ts";
 import { sysctlOptions } from "./options/sysctl.ts";
+
+/** Those of `run` that are about `run` itself. */
+const ofRunAlone: ReadonlySet<OptionTable> = new Set([showingOptions]);
 
 /** Every option of `run`, in the order of the help text. */
 export const runOptions: readonly OptionTable[] = [
   rootOptions,
   identityOptions,
-  stoppingOptions,
+  lifeOptions,
   streamOptions,
   commandOptions,
   environmentOptions,
@@ -33,5 +37,9 @@ export const runOptions: readonly OptionTable[] = [
   processOptions,
   sysctlOptions,
   securityOptions,
+  healthOptions,
   showingOptions,
 ];
+
+/** Every option of `create`. */
+export const createOptions: readonly OptionTable[] = runOptions.filter((table) => !ofRunAlone.has(table));

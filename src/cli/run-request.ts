@@ -9,13 +9,13 @@ import { readCpu } from "./options/cpu.ts";
 import { readEnvironment } from "./options/environment.ts";
 import { readFiles } from "./options/files.ts";
 import { readIdentity } from "./options/identity.ts";
+import { type Life, readLife } from "./options/life.ts";
 import { readMemory } from "./options/memory.ts";
 import { readNetwork } from "./options/network.ts";
 import { readPids, readUlimits } from "./options/processes.ts";
 import { readResolver } from "./options/resolver.ts";
 import { readRoot } from "./options/root.ts";
 import { readSecurity } from "./options/security.ts";
-import { readStopping } from "./options/stopping.ts";
 import { readStreams } from "./options/streams.ts";
 import { readSysctl } from "./options/sysctl.ts";
 
@@ -31,16 +31,30 @@ export function wordsAfter(left: readonly string[], all: readonly string[]): Wor
   return { words: left, afterDashes: left.length > 0 && all.at(-left.length - 1) === "--" };
 }
 
+/** The same with what a config file says, if one is named. @throws UsageError */
+export async function configured(flags: Flags, given: Words, view: HostView): Promise<[Flags, Words]> {
+  const config = flags.one("config");
+  if (config === undefined) return [flags, given];
+  const { loadConfig, withConfig } = await import("./config.ts");
+  return withConfig(flags, given, await loadConfig(config, view));
+}
+
 /**
  * Translates flags and words into a request. Looks at the host through `view` only, changes nothing.
  * @throws UsageError of one line for anything that is not understood or contradicts itself.
  */
-export async function buildRequest(flags: Flags, given: Words, view: HostView): Promise<RunRequest> {
+export async function buildRequest(
+  flags: Flags,
+  given: Words,
+  view: HostView,
+  life: Life = flags.flag("detach") === true ? "detached" : "foreground",
+): Promise<RunRequest> {
   const { root, args } = readRoot(flags, given.words, given.afterDashes, view);
   for (const word of args) {
     if (word.includes("\0")) throw new UsageError("command: an argument cannot hold a zero byte");
   }
-  const streams = readStreams(flags, view);
+  const identity = readIdentity(flags, view);
+  const streams = readStreams(flags, view, life);
   if (
     given.words.length === 0 &&
     !streams.interactive &&
@@ -56,8 +70,8 @@ export async function buildRequest(flags: Flags, given: Words, view: HostView): 
     args,
     ...readCommand(flags),
     env: readEnvironment(flags, view),
-    ...readIdentity(flags, view),
-    ...(await readStopping(flags)),
+    ...identity,
+    ...(await readLife(flags, life, identity.keep)),
     ...streams,
     ...readFiles(flags, view),
     network: readNetwork(flags),

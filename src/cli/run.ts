@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { RunRequest } from "../container/request.ts";
 import { runContainer } from "../container/run.ts";
-import { hasErrno, messageOf, SetupError } from "../core/errors.ts";
+import { hasErrno, messageOf, SetupError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import type { Flags } from "./flags.ts";
 import { type Declaration, declareOptions, readFlags } from "./option-row.ts";
@@ -10,7 +10,7 @@ import { print, printError, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 import { runOptions } from "./run-options.ts";
-import { buildRequest, type Words, wordsAfter } from "./run-request.ts";
+import { buildRequest, configured, type Words, wordsAfter } from "./run-request.ts";
 import { isTerminal } from "./terminal.ts";
 import { hostView } from "./this-host.ts";
 
@@ -52,18 +52,19 @@ async function trace(instance: Instance, request: RunRequest, json: boolean): Pr
 
 async function run(flags: Flags, given: Words, command: Command): Promise<void> {
   const view = await hostView();
-  let [said, words] = [flags, given];
-  const config = flags.one("config");
-  if (config !== undefined) {
-    const { loadConfig, withConfig } = await import("./config.ts");
-    [said, words] = withConfig(flags, given, await loadConfig(config, view));
-  }
+  const [said, words] = await configured(flags, given, view);
   const { what, json } = readShowing(said);
   const request = await buildRequest(said, words, view);
   const instance = instanceOf(command);
   if (what === "plan") return explain(instance, request, json);
   requireRoot("run ...");
+  if (what === "trace" && request.detached === true)
+    throw new UsageError("--trace-setup: leave out -d: the supervisor starts it");
   if (what === "trace") return trace(instance, request, json);
+  if (request.detached === true) {
+    const { runDetached } = await import("./detached.ts");
+    return runDetached(instance, request);
+  }
   process.exitCode = await runContainer(instance, request, { say });
 }
 
@@ -83,8 +84,9 @@ export function registerRun(program: Command, declaration?: Declaration): void {
   command
     .summary("run a command in a new container")
     .description(
-      "Runs a command in a new container, in the foreground. A first word that begins with / is a command in the default " +
-        "image `lab`; another first word names an image. Nothing is left behind unless --keep is given. Exits with the " +
+      "Runs a command in a new container, in the foreground unless -d is given. A first word that begins with / is a command in the default " +
+        "image `lab`; another first word names an image. Nothing is left behind unless --keep is given. With -d it is left " +
+        "to the supervisor, and stays until mdocker rm. Exits with the " +
         "command's own code; 127 when it is missing, 126 when it cannot be executed, 1 on wrong usage, 2 when the set-up fails.",
     )
     .usage("[flags] [IMAGE|--rootfs DIR] [--] COMMAND [ARG...]")

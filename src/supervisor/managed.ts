@@ -2,11 +2,18 @@ import { disconnectEnded, releaseMonitor } from "../container/collect.ts";
 import { readRequest } from "../container/create.ts";
 import { fifoPath } from "../container/fifos.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
-import { readExit } from "../container/refresh.ts";
+import { findContainer, readExit } from "../container/refresh.ts";
 import type { RunRequest } from "../container/request.ts";
 import { startContainer } from "../container/start.ts";
 import { containerPaths, readRecord, removeRunDirectory, writeRecord } from "../container/store.ts";
-import { ConflictError, hasErrno, messageOf, NotFoundError, SetupError } from "../core/errors.ts";
+import {
+  ConflictError,
+  hasErrno,
+  messageOf,
+  NotFoundError,
+  NotModifiedError,
+  SetupError,
+} from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { type ContainerLog, openContainerLog } from "../logs/container-log.ts";
 import { parseLogOptions } from "../logs/options.ts";
@@ -90,6 +97,10 @@ export class ManagedContainer {
 
   /** Starts it. @throws as startContainer does. */
   async start(): Promise<void> {
+    // What runs would be waited for; what has ended is just being written down.
+    const { state, name } = findContainer(this.instance, this.id);
+    if (state === "running" || state === "paused")
+      throw new NotModifiedError(`container ${name} is running already`);
     await this.#over;
     const { record } = this;
     // First: output that could not be kept is no reason to let it run.

@@ -15,7 +15,7 @@ export const identityOptions: OptionTable = {
     { flags: "-l, --label <name[=value]>", about: "attach a label" },
     { flags: "--label-file <file>", about: "attach the labels of a file" },
     { flags: "--cidfile <file>", about: "write the container's id to this new file" },
-    { flags: "--rm", about: "leave nothing behind when it ends (the default)" },
+    { flags: "--rm", about: "leave nothing behind when it ends (the default without -d)" },
     { flags: "--keep", about: "keep its record and writable layer until mdocker rm" },
   ],
 };

@@ -3,13 +3,10 @@ import { type Flags, type Given, refuse } from "../flags.ts";
 import { field } from "../number.ts";
 import type { OptionTable } from "../option-row.ts";
 
-export const stoppingOptions: OptionTable = {
-  heading: "Life:",
-  rows: [
-    { flags: "--stop-signal <signal>", about: "asks the command to end; else the image's, or SIGTERM" },
-    { flags: "--stop-timeout <seconds>", about: "from that signal to SIGKILL (10); -1 is without end" },
-  ],
-};
+export const stoppingRows: OptionTable["rows"] = [
+  { flags: "--stop-signal <signal>", about: "asks the command to end; else the image's, or SIGTERM" },
+  { flags: "--stop-timeout <seconds>", about: "from that signal to SIGKILL (10); -1 is without end" },
+];
 
 /** A number of seconds until SIGKILL; -1 is without end. @throws UsageError */
 export function parseSeconds(given: Given): number {

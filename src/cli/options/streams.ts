@@ -3,6 +3,7 @@ import { UsageError } from "../../core/errors.ts";
 import type { Flags } from "../flags.ts";
 import type { HostView } from "../host-view.ts";
 import type { OptionTable } from "../option-row.ts";
+import type { Life } from "./life.ts";
 
 export const streamOptions: OptionTable = {
   heading: "Command:",
@@ -16,8 +17,14 @@ export const streamOptions: OptionTable = {
 };
 
 /** Whether stdin is passed on, and whether the command gets a terminal. @throws UsageError */
-export function readStreams(flags: Flags, view: HostView): Pick<RunRequest, "interactive" | "terminal"> {
+export function readStreams(
+  flags: Flags,
+  view: HostView,
+  life: Life = "foreground",
+): Pick<RunRequest, "interactive" | "terminal"> {
   const [interactive, terminal] = [flags.flag("interactive"), flags.flag("tty")];
+  // Whoever attaches to it later may have a terminal, or none.
+  if (life === "detached") return { interactive: interactive ?? false, terminal: terminal ?? false };
   if (terminal === true && !view.stdin) {
     throw new UsageError("the input device is not a TTY: leave out -t, or run it from a terminal");
   }

@@ -39,6 +39,8 @@ const bridge = (attachment: object): RunRequest["network"] => ({
 });
 const bind = { kind: "bind", source: "/srv", target: "/data", readOnly: false, create: true } as const;
 
+const detached = { detached: true, keep: true };
+
 /** Flags before `/bin/true`, and what they change. */
 const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
   ["", {}],
@@ -56,6 +58,46 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
   ["--keep", { keep: true }],
   ["--rm=false", { keep: true }],
   ["--keep=false", {}],
+  ["-d", detached],
+  ["--detach --rm", { ...detached, autoRemove: true }],
+  ["-dit", { ...detached, interactive: true, terminal: true }],
+  ["-d --restart always", { ...detached, restart: { policy: "always", maximumRetries: 0 } }],
+  ["-d --restart=on-failure:5", { ...detached, restart: { policy: "on-failure", maximumRetries: 5 } }],
+  ["-d --restart no --rm", { ...detached, autoRemove: true, restart: { policy: "no", maximumRetries: 0 } }],
+  ["--restart no", {}],
+  [
+    "-d --health-cmd check",
+    {
+      ...detached,
+      health: {
+        test: ["CMD-SHELL", "check"],
+        intervalMs: 30_000,
+        timeoutMs: 30_000,
+        startPeriodMs: 0,
+        retries: 3,
+      },
+    },
+  ],
+  [
+    "-d --health-cmd x --health-interval 1.5s --health-timeout 200ms --health-start-period 1m --health-retries 5",
+    {
+      ...detached,
+      health: {
+        test: ["CMD-SHELL", "x"],
+        intervalMs: 1500,
+        timeoutMs: 200,
+        startPeriodMs: 60_000,
+        retries: 5,
+      },
+    },
+  ],
+  [
+    "-d --no-healthcheck",
+    {
+      ...detached,
+      health: { test: ["NONE"], intervalMs: 30_000, timeoutMs: 30_000, startPeriodMs: 0, retries: 3 },
+    },
+  ],
   ["--stop-signal SIGQUIT --stop-timeout -1", { stopSignal: "SIGQUIT", stopTimeout: -1 }],
   ["--net none", { network: { kind: "none" } }],
   ["--network=host", { network: { kind: "host" } }],
@@ -251,6 +293,16 @@ const refused: readonly (readonly [string, string | RegExp])[] = [
   ["--cap-add NET_ADMINN", /^--cap-add: NET_ADMINN: unknown capability; did you mean NET_ADMIN\?/],
   ["--stop-signal TREM", /^--stop-signal: "TREM": did you mean TERM\?/],
   ["--stop-timeout 1.5", /^--stop-timeout: 1.5: expected a whole number of seconds, or -1/],
+  ["--restart always", /^--restart: needs -d: a container in the foreground/],
+  ["--health-cmd true", /^--health-cmd: needs -d/],
+  ["-d --restart always --rm", /^--restart and --rm contradict: what is removed/],
+  ["-d --restart sometimes", /^--restart: sometimes: expected no, on-failure\[:TIMES\]/],
+  ["-d --restart always:3", /only on-failure has a number of times/],
+  ["-d --health-interval 5s", /^--health-interval: expected --health-cmd with it/],
+  ["-d --no-healthcheck --health-cmd x", /^--no-healthcheck and --health-cmd contradict/],
+  ["-d --health-cmd x --health-timeout 5", /^--health-timeout: "5": expected a duration/],
+  ["-d --health-cmd x --health-interval 1us", /^--health-interval: 1us: expected at least 1ms/],
+  ["-d --health-cmd x --health-retries -1", /^--health-retries: -1: expected a whole number/],
   ["--init=maybe", /^--init: maybe: expected true or false/],
   ["--env-file none", /^--env-file: "none": no such file/],
   ["--memmory 3", "run: unknown option --memmory: did you mean --memory?"],
@@ -293,6 +345,7 @@ describe("flags of run", () => {
       u: "user",
       h: "hostname",
       l: "label",
+      d: "detach",
     };
     const more = { v: "volume", m: "memory", c: "cpu-shares" };
     const letters: Readonly<Record<string, string>> = { ...shorts, ...more };
