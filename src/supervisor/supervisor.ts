@@ -112,8 +112,8 @@ export class Supervisor implements Engine {
     reference: string,
     { force, volumes }: { readonly force: boolean; readonly volumes: boolean },
   ): Promise<void> {
-    const { id } = this.find(reference);
-    const container = this.#managed.get(id);
+    const { id, foreground } = this.find(reference);
+    const container = foreground ? undefined : this.#container(id);
     const act = async (): Promise<void> => {
       const record = this.find(id);
       if (isLive(record) && !force) {
