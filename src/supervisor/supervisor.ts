@@ -1,12 +1,15 @@
 import { disconnectEnded, releaseMonitor } from "../container/collect.ts";
 import { createContainer, readRequest } from "../container/create.ts";
 import { killContainer } from "../container/kill.ts";
+import { pauseContainer, unpauseContainer } from "../container/pause.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
 import { findContainer, isLive, listContainers } from "../container/refresh.ts";
 import { removeContainer } from "../container/remove.ts";
+import { renameContainer } from "../container/rename.ts";
 import type { RunRequest } from "../container/request.ts";
 import { stopContainer } from "../container/stop.ts";
 import { listRecords, removeRunDirectory } from "../container/store.ts";
+import { updateContainer } from "../container/update.ts";
 import { ConflictError, messageOf, NotModifiedError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { isAlive } from "../sys/process.ts";
@@ -101,10 +104,28 @@ export class Supervisor implements Engine {
     this.events.emit(containerEvent("kill", record, { signal: String(signal) }));
   }
 
-  async pause(_reference: string): Promise<void> {}
-  async unpause(_reference: string): Promise<void> {}
-  async rename(_reference: string, _name: string): Promise<void> {}
-  async update(_reference: string, _update: ContainerUpdate): Promise<readonly string[]> {
+  async pause(reference: string): Promise<void> {
+    const record = this.find(reference);
+    pauseContainer(this.instance, record);
+    this.events.emit(containerEvent("pause", record));
+  }
+
+  async unpause(reference: string): Promise<void> {
+    const record = this.find(reference);
+    unpauseContainer(this.instance, record);
+    this.events.emit(containerEvent("unpause", record));
+  }
+
+  async rename(reference: string, name: string): Promise<void> {
+    const record = this.find(reference);
+    await renameContainer(this.instance, record, name);
+    this.events.emit(containerEvent("rename", this.find(record.id), { oldName: `/${record.name}` }));
+  }
+
+  async update(reference: string, update: ContainerUpdate): Promise<readonly string[]> {
+    const record = this.find(reference);
+    await updateContainer(this.instance, record, update);
+    this.events.emit(containerEvent("update", record));
     return [];
   }
 
