@@ -143,7 +143,12 @@ export class Supervisor implements Engine {
         );
       }
       if (container?.running === true) {
-        killContainer(this.instance, record, 9);
+        try {
+          killContainer(this.instance, record, 9);
+        } catch (error) {
+          // It has just ended by itself.
+          if (!(error instanceof ConflictError)) throw error;
+        }
         await container.over;
       }
       await removeContainer(this.instance, this.find(id), { force, volumes });
