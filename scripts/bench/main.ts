@@ -12,6 +12,7 @@ import { type Bench, type BenchContext, keepsBounds, type Row } from "./bench.ts
 import { burst } from "./burst.ts";
 import { costs } from "./costs.ts";
 import { engine } from "./engine.ts";
+import { exec } from "./exec.ts";
 import { growth } from "./growth.ts";
 import { memory } from "./memory.ts";
 import { peerHostScript, startPeers } from "./peers.ts";
@@ -22,7 +23,7 @@ import { whole } from "./whole.ts";
 // `make bench`: starts itself a second time inside a throw-away host, so that nothing it measures has to enter
 // namespaces first, and the machine's own network stays untouched.
 
-const benches: readonly Bench[] = [whole, engine, burst, throughput, memory, growth, costs];
+const benches: readonly Bench[] = [whole, exec, engine, burst, throughput, memory, growth, costs];
 const variable = "MDOCKER_BENCH";
 
 /** What the inner process is told by the outer one. */
