@@ -1,20 +1,17 @@
 import { constants, fstatSync, lstatSync, openSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { hasErrno, NotFoundError, SetupError, UsageError } from "../../core/errors.ts";
-import { pathBytes, pathText, type RawPath } from "../../core/raw-path.ts";
+import { pathBytes, type RawPath } from "../../core/raw-path.ts";
 import { Directory, type Pinned, resolution } from "../../sys/directory.ts";
 import type { ArchiveEntry } from "./entry.ts";
 import { type ArchivePath, archivePath, wholePath } from "./path.ts";
 import type { CopyDestination } from "./place.ts";
+import { shown } from "./shown.ts";
 import { unpack } from "./unpack.ts";
 
 const O_PATH = 0o10000000;
 
 /** docker follows so many links of a destination. */
 const maxLinks = 10;
-
-function shown(path: ArchivePath): string {
-  return pathText(wholePath(path));
-}
 
 /** Pins a path of the host that is to be copied; a link at its end is copied itself, unless `follow`. */
 export function pinHost(path: ArchivePath, follow: boolean): Pinned {
@@ -23,8 +20,9 @@ export function pinHost(path: ArchivePath, follow: boolean): Pinned {
     return { fd, stat: fstatSync(fd) };
   } catch (error) {
     if (hasErrno(error, "ENOENT"))
-      throw new NotFoundError(`${shown(path)}: no such file or directory`, { cause: error });
-    if (hasErrno(error, "ENOTDIR")) throw new UsageError(`${shown(path)}: not a directory`, { cause: error });
+      throw new NotFoundError(`${shown(wholePath(path))}: no such file or directory`, { cause: error });
+    if (hasErrno(error, "ENOTDIR"))
+      throw new UsageError(`${shown(wholePath(path))}: not a directory`, { cause: error });
     throw error;
   }
 }
@@ -34,7 +32,8 @@ function lstatIfAny(path: ArchivePath): Stats | undefined {
     return lstatSync(pathBytes(wholePath(path)));
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return undefined;
-    if (hasErrno(error, "ENOTDIR")) throw new UsageError(`${shown(path)}: not a directory`, { cause: error });
+    if (hasErrno(error, "ENOTDIR"))
+      throw new UsageError(`${shown(wholePath(path))}: not a directory`, { cause: error });
     throw error;
   }
 }
@@ -47,19 +46,19 @@ export function hostDestination(asked: ArchivePath): CopyDestination {
   let path = asked;
   let stat = lstatIfAny(path);
   for (let links = 0; stat?.isSymbolicLink() === true; links += 1) {
-    if (links > maxLinks) throw new UsageError(`too many symlinks in ${shown(asked)}`);
+    if (links > maxLinks) throw new UsageError(`too many symlinks in ${shown(wholePath(asked))}`);
     path = archivePath(readlinkSync(pathBytes(path.path), "latin1"), path.parent);
     stat = lstatIfAny(path);
   }
-  const common = { path, shown: shown(asked) };
+  const common = { path, shown: shown(wholePath(asked)) };
   if (stat !== undefined) {
     if (!stat.isFile() && !stat.isDirectory())
-      throw new UsageError(`${shown(asked)}: expected a directory or a regular file`);
+      throw new UsageError(`${shown(wholePath(asked))}: expected a directory or a regular file`);
     return { ...common, exists: true, isDirectory: stat.isDirectory() };
   }
   const parent = statSync(pathBytes(path.parent), { throwIfNoEntry: false });
-  if (parent === undefined) throw new NotFoundError(`${pathText(path.parent)}: no such directory`);
-  if (!parent.isDirectory()) throw new UsageError(`${pathText(path.parent)}: not a directory`);
+  if (parent === undefined) throw new NotFoundError(`${shown(path.parent)}: no such directory`);
+  if (!parent.isDirectory()) throw new UsageError(`${shown(path.parent)}: not a directory`);
   return { ...common, exists: false, isDirectory: false };
 }
 
@@ -84,7 +83,7 @@ export async function putOnHost(
       return path === "" ? place.again() : place.descend(path, resolution.strict);
     } catch (error) {
       if (hasErrno(error, "ELOOP", "EXDEV"))
-        throw new UsageError(`${pathText(path)}: a symbolic link on the way is not followed`, {
+        throw new UsageError(`${shown(path)}: a symbolic link on the way is not followed`, {
           cause: error,
         });
       throw error;
@@ -98,8 +97,7 @@ export async function putOnHost(
       note,
     });
   } catch (error) {
-    if (hasErrno(error, "EROFS"))
-      throw new SetupError(`${pathText(directory)} is read-only`, { cause: error });
+    if (hasErrno(error, "EROFS")) throw new SetupError(`${shown(directory)} is read-only`, { cause: error });
     throw error;
   } finally {
     place.close();

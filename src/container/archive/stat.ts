@@ -7,6 +7,7 @@ import { type Directory, linkTarget, type Pinned, resolution } from "../../sys/d
 import type { ContainerRecord } from "../record.ts";
 import { type ArchivePath, archivePath, wholePath } from "./path.ts";
 import { openContainer } from "./root.ts";
+import { shown } from "./shown.ts";
 
 /** What is known of a path in a container, as the Docker API's X-Docker-Container-Path-Stat has it. */
 export interface PathStat {
@@ -44,7 +45,7 @@ function evaluate(root: Directory, path: RawPath): RawPath {
       at = next;
     } else {
       links += 1;
-      if (links > maxLinks) throw new UsageError(`${pathText(path)}: too many levels of symbolic links`);
+      if (links > maxLinks) throw new UsageError(`${shown(path)}: too many levels of symbolic links`);
       const target = linkTarget(pinned.fd);
       if (target.startsWith("/")) at = "/";
       pending.push(...target.split("/").reverse());
@@ -62,14 +63,14 @@ export function pinPath(root: Directory, record: ContainerRecord, path: ArchiveP
   try {
     return root.resolve(wholePath(path).slice(1), resolution.inRoot, false);
   } catch (error) {
-    const shown = pathText(wholePath(path));
+    const where = shown(wholePath(path));
     if (hasErrno(error, "ENOENT"))
-      throw new NotFoundError(`Could not find the file ${shown} in container ${record.name}`);
+      throw new NotFoundError(`Could not find the file ${where} in container ${record.name}`);
     if (hasErrno(error, "ENOTDIR"))
-      throw new UsageError(`${shown} in container ${record.name}: not a directory`);
+      throw new UsageError(`${where} in container ${record.name}: not a directory`);
     if (hasErrno(error, "ELOOP", "ENAMETOOLONG", "EACCES", "EAGAIN"))
       throw new UsageError(
-        `${shown} in container ${record.name} cannot be reached: ${hasErrno(error, "ELOOP") ? "links in a circle" : "see its path"}`,
+        `${where} in container ${record.name} cannot be reached: ${hasErrno(error, "ELOOP") ? "links in a circle" : "see its path"}`,
       );
     throw error;
   }

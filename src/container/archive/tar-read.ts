@@ -1,7 +1,8 @@
 import { UsageError } from "../../core/errors.ts";
-import { pathText, type RawPath } from "../../core/raw-path.ts";
+import type { RawPath } from "../../core/raw-path.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { ArchiveEntry, EntryKind } from "./entry.ts";
+import { shown } from "./shown.ts";
 import { attributePrefix, checksum, padding, tar, typeLetters } from "./tar-format.ts";
 
 /** An extended header or long name larger than that is refused: it is held in memory. */
@@ -98,7 +99,7 @@ function describe(block: Buffer, announced: Announced): ArchiveEntry {
   const found = kinds.get(letter);
   if (found === undefined || [...records.keys()].some((key) => key.startsWith("GNU.sparse"))) {
     return refuse(
-      `${pathText(path)}: entries of type ${JSON.stringify(letter)} or sparse ones are not supported`,
+      `${shown(path)}: entries of type ${JSON.stringify(letter)} or sparse ones are not supported`,
     );
   }
   // Before there was a type for directories, a slash at the end said so.

@@ -2,13 +2,14 @@ import { closeSync } from "node:fs";
 import { Readable } from "node:stream";
 import { ConflictError, hasErrno, NotFoundError, SetupError, UsageError } from "../../core/errors.ts";
 import type { Instance } from "../../core/paths.ts";
-import { pathText, type RawPath, rawPath } from "../../core/raw-path.ts";
+import { type RawPath, rawPath } from "../../core/raw-path.ts";
 import { type Directory, resolution } from "../../sys/directory.ts";
 import type { ContainerRecord } from "../record.ts";
 import { readSpec } from "../store.ts";
 import type { ArchiveEntry } from "./entry.ts";
 import { type ArchivePath, archivePath, wholePath } from "./path.ts";
 import { openContainer, openContainerRoot } from "./root.ts";
+import { shown } from "./shown.ts";
 import { describeStat, type PathStat, pinPath } from "./stat.ts";
 import { readTar } from "./tar-read.ts";
 import { writeTar } from "./tar-write.ts";
@@ -103,15 +104,15 @@ function readOnly(record: ContainerRecord, root: OpenRoot, place: Directory, err
 }
 
 function openPlace(root: Directory, record: ContainerRecord, path: ArchivePath): Directory {
-  const shown = pathText(wholePath(path));
+  const where = shown(wholePath(path));
   try {
     return root.descend(wholePath(path).slice(1), resolution.inRoot);
   } catch (error) {
     if (hasErrno(error, "ENOENT"))
-      throw new NotFoundError(`Could not find the file ${shown} in container ${record.name}`);
+      throw new NotFoundError(`Could not find the file ${where} in container ${record.name}`);
     if (hasErrno(error, "ENOTDIR")) throw new UsageError("extraction point is not a directory");
     if (hasErrno(error, "ELOOP", "ENAMETOOLONG", "EAGAIN"))
-      throw new SetupError(`${shown} in container ${record.name} cannot be reached`, { cause: error });
+      throw new SetupError(`${where} in container ${record.name} cannot be reached`, { cause: error });
     throw error;
   }
 }
@@ -146,7 +147,7 @@ export async function putEntries(
         if (!kernelFilesystems.has(directory.filesystem)) return directory;
         directory.close();
         throw new UsageError(
-          `${pathText(whole)} in container ${record.name}: nothing is copied into the kernel's filesystems`,
+          `${shown(whole)} in container ${record.name}: nothing is copied into the kernel's filesystems`,
         );
       };
       return await unpack(entries, {

@@ -17,11 +17,19 @@ import {
   writeSync,
 } from "node:fs";
 import { posix } from "node:path";
-import { ConflictError, hasErrno, messageOf, SetupError, UsageError } from "../../core/errors.ts";
-import { pathBytes, pathText, type RawPath } from "../../core/raw-path.ts";
+import {
+  ConflictError,
+  hasErrno,
+  messageOf,
+  SetupError,
+  SyscallError,
+  UsageError,
+} from "../../core/errors.ts";
+import { pathBytes, type RawPath } from "../../core/raw-path.ts";
 import type { Directory, Pinned } from "../../sys/directory.ts";
 import { setAttribute } from "../../sys/xattr.ts";
 import type { ArchiveEntry } from "./entry.ts";
+import { shown } from "./shown.ts";
 
 const { O_WRONLY, O_RDONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
 const S_IFCHR = 0o20000;
@@ -44,7 +52,7 @@ export interface UnpackOptions {
 function inner(name: RawPath, what: string): RawPath {
   const clean = posix.normalize(`./${name}`).replace(/\/$/, "");
   if (clean === ".." || clean.startsWith("../"))
-    throw new UsageError(`${what} ${pathText(name)} leads out of the archive's place`);
+    throw new UsageError(`${what} ${shown(name)} leads out of the archive's place`);
   return clean;
 }
 
@@ -127,7 +135,7 @@ class Unpacker {
     if (there && wanted) return true;
     if (!this.#options.replaceDirectories && there !== wanted) {
       const [old, next] = there ? ["directory", "non-directory"] : ["non-directory", "directory"];
-      throw new ConflictError(`cannot overwrite ${old} ${pathText(entry.name)} with ${next}`);
+      throw new ConflictError(`cannot overwrite ${old} ${shown(entry.name)} with ${next}`);
     }
     remove(directory, name, pinned);
     return false;
@@ -138,11 +146,11 @@ class Unpacker {
     if (path === ".") {
       // The place itself: it is there, and stays as it is.
       if (entry.kind !== "directory")
-        throw new UsageError(`${pathText(entry.name)} cannot take the archive's place`);
+        throw new UsageError(`${shown(entry.name)} cannot take the archive's place`);
       return;
     }
     if (this.#options.owner === "ours" && (entry.kind === "character" || entry.kind === "block")) {
-      this.#options.note?.(`${pathText(entry.name)}: a device, left out`);
+      this.#options.note?.(`${shown(entry.name)}: a device, left out`);
       return;
     }
     const { parent, name } = splitPath(path);
@@ -178,7 +186,7 @@ class Unpacker {
       case "block": {
         if (entry.major > 0xfff || entry.minor > 0xfffff)
           throw new UsageError(
-            `${pathText(entry.name)}: no device has the numbers ${entry.major}:${entry.minor}`,
+            `${shown(entry.name)}: no device has the numbers ${entry.major}:${entry.minor}`,
           );
         const type = entry.kind === "fifo" ? S_IFIFO : entry.kind === "block" ? S_IFBLK : S_IFCHR;
         directory.makeNode(name, type | this.#mode(entry), entry.major, entry.minor);
@@ -300,7 +308,7 @@ function secondsOf({ mtime }: ArchiveEntry): number {
 /** Removes an entry with all that is in it; a mount point stays, and what is mounted there. */
 function remove(directory: Directory, name: RawPath, { stat }: Pick<Pinned, "stat">): void {
   if (directory.isMountPoint(name))
-    throw new ConflictError(`cannot replace ${pathText(name)}: something is mounted on it`);
+    throw new ConflictError(`cannot replace ${shown(name)}: something is mounted on it`);
   if (!stat.isDirectory()) {
     unlinkSync(directory.entry(name));
     return;
@@ -322,12 +330,15 @@ function remove(directory: Directory, name: RawPath, { stat }: Pick<Pinned, "sta
 /** The failure of an entry, with its name where the message lacks one. */
 function explained(error: unknown, entry: ArchiveEntry): unknown {
   if (error instanceof UsageError) return error;
-  const name = pathText(entry.name);
+  const name = shown(entry.name);
   if (hasErrno(error, "ENOSPC", "EDQUOT"))
     return new SetupError(`${name}: no space left on the device`, { cause: error });
   if (hasErrno(error, "EROFS")) return error;
-  // Paths of the form /proc/self/fd/N say nothing to people.
-  const message = messageOf(error).replaceAll(/,? ?'?\/proc\/self\/fd\/\d+\/[^']*'?( -> '[^']*')?/g, "");
+  // Paths of the form /proc/self/fd/N say nothing to people: only the call and what was wrong.
+  const message =
+    error instanceof SyscallError
+      ? `${error.call}: ${error.errno}`
+      : messageOf(error).replace(/ '\/proc\/self\/fd\/.*/s, "");
   return new SetupError(`${name}: ${message}`, { cause: error });
 }
 
