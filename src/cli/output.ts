@@ -5,7 +5,7 @@ import { hasErrno } from "../core/errors.ts";
  * Writes everything to a file descriptor, at once: process.stdout costs milliseconds to set up, and is not flushed by
  * process.exit. A reader that is gone ends us quietly, as SIGPIPE would.
  */
-function writeAll(fd: number, bytes: Uint8Array): void {
+export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(fd, bytes, at);

@@ -7,6 +7,7 @@ import { fileOptions } from "./options/files.ts";
 import { healthOptions } from "./options/health.ts";
 import { identityOptions } from "./options/identity.ts";
 import { lifeOptions } from "./options/life.ts";
+import { loggingOptions } from "./options/logging.ts";
 import { memoryOptions } from "./options/memory.ts";
 import { networkOptions } from "./options/network.ts";
 import { processOptions } from "./options/processes.ts";
@@ -26,6 +27,7 @@ export const runOptions: readonly OptionTable[] = [
   identityOptions,
   lifeOptions,
   streamOptions,
+  loggingOptions,
   commandOptions,
   environmentOptions,
   fileOptions,

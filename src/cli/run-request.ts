@@ -10,6 +10,7 @@ import { readEnvironment } from "./options/environment.ts";
 import { readFiles } from "./options/files.ts";
 import { readIdentity } from "./options/identity.ts";
 import { type Life, readLife } from "./options/life.ts";
+import { readLogging } from "./options/logging.ts";
 import { readMemory } from "./options/memory.ts";
 import { readNetwork } from "./options/network.ts";
 import { readPids, readUlimits } from "./options/processes.ts";
@@ -72,6 +73,7 @@ export async function buildRequest(
     env: readEnvironment(flags, view),
     ...identity,
     ...(await readLife(flags, life, identity.keep)),
+    ...(await readLogging(flags, life)),
     ...streams,
     ...readFiles(flags, view),
     network: readNetwork(flags),

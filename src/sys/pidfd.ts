@@ -87,6 +87,8 @@ export async function awaitProcess(identity: ProcessIdentity, abort: AbortSignal
     const poll = cFunction("int poll(void *fds, unsigned long count, int timeout)");
     if (abort.aborted) wake();
     else abort.addEventListener("abort", wake, { once: true });
+    // Node ends only when all threads of the pool have come back.
+    process.once("exit", wake);
     for (let ready = 0; ready <= 0; ) {
       // Again when a signal came in between (EINTR).
       ready = await new Promise<number>((resolve, reject) => {
@@ -96,6 +98,7 @@ export async function awaitProcess(identity: ProcessIdentity, abort: AbortSignal
       });
     }
   } finally {
+    process.removeListener("exit", wake);
     abort.removeEventListener("abort", wake);
     for (const fd of [pidfd, reader, writer]) closeSync(fd);
   }

@@ -50,6 +50,8 @@ export const topKeys: ReadonlyMap<string, ConfigKey> = new Map([
   ["no_healthcheck", text("no-healthcheck")],
   ["stop_signal", text("stop-signal")],
   ["stop_timeout", text("stop-timeout")],
+  ["log_driver", text("log-driver")],
+  ["log_opt", pairs("log-opt")],
   ["labels", pairs("label")],
   ["network", { flag: "network", shape: "list" }],
   ["network_alias", list("network-alias")],
