@@ -40,8 +40,12 @@ function lostExit(): ExitRecord {
 /** What happens when a container has ended: restart, removal. Decided by the supervisor. */
 export type AfterEnd = (container: ManagedContainer, exit: ExitRecord) => Promise<void>;
 
+/** What is to be known when a run begins; `adopted`: an earlier supervisor has started it. */
+export type AfterStart = (container: ManagedContainer, record: ContainerRecord, adopted: boolean) => void;
+
 /** What a managed container is among. */
 export interface Surroundings {
+  readonly afterStart: AfterStart;
   readonly events: EventBus;
   readonly afterEnd: AfterEnd;
   /** Shows a line to whoever reads the supervisor's own log. */
@@ -55,6 +59,7 @@ export class ManagedContainer {
   readonly request: RunRequest;
   readonly fanout: Fanout = new Fanout();
   readonly #events: EventBus;
+  readonly #afterStart: AfterStart;
   readonly #afterEnd: AfterEnd;
   readonly #stdin: Stdin;
   readonly #taps = new Set<Tap>();
@@ -66,7 +71,7 @@ export class ManagedContainer {
   #exits: ((exit: ExitRecord) => void)[] = [];
   #removals: (() => void)[] = [];
 
-  constructor(instance: Instance, id: string, { events, afterEnd, say }: Surroundings) {
+  constructor(instance: Instance, id: string, { events, afterStart, afterEnd, say }: Surroundings) {
     const request = readRequest(instance, id);
     if (request === undefined)
       throw new ConflictError(`container ${id.slice(0, 12)} was run in the foreground`);
@@ -74,6 +79,7 @@ export class ManagedContainer {
     this.id = id;
     this.request = request;
     this.#events = events;
+    this.#afterStart = afterStart;
     this.#afterEnd = afterEnd;
     this.#say = say;
     this.#stdin = new Stdin(request.stdinOnce === true);
@@ -111,6 +117,7 @@ export class ManagedContainer {
     });
     this.#begin(new ContainerRun(this.instance, started, this.fanout, this.#stdin), started.record, log);
     this.#events.emit(containerEvent("start", started.record));
+    this.#afterStart(this, started.record, false);
   }
 
   /** Takes over a container that an earlier supervisor has started. */
@@ -137,6 +144,7 @@ export class ManagedContainer {
       this.#say(`container ${record.name}: its output is not kept: ${messageOf(error)}`);
     }
     this.#begin(run, record, log);
+    this.#afterStart(this, record, true);
   }
 
   /** A client's connection to its streams; it may come before the start. */
@@ -271,6 +279,7 @@ export class ManagedContainer {
     removeRunDirectory(this.instance, this.id);
     for (const tap of this.#taps) tap.end();
     this.#taps.clear();
+    if (exit.oomKilled) this.#events.emit(containerEvent("oom", record));
     this.#events.emit(containerEvent("die", record, { exitCode: String(exit.code) }));
     for (const tell of this.#exits.splice(0)) tell(exit);
   }

@@ -14,9 +14,11 @@ import { ConflictError, messageOf, NotModifiedError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { isAlive } from "../sys/process.ts";
 import { containerEvent } from "./attributes.ts";
+import { Care } from "./care.ts";
 import type { Attachment, ContainerUpdate, Engine, StopOptions, WaitCondition } from "./engine.ts";
 import { EventBus } from "./events.ts";
 import { ManagedContainer } from "./managed.ts";
+import { startsWithSupervisor } from "./restart.ts";
 
 /** Keeps the detached containers of one instance. */
 export class Supervisor implements Engine {
@@ -24,6 +26,7 @@ export class Supervisor implements Engine {
   readonly events: EventBus = new EventBus();
   readonly #say: (line: string) => void;
   readonly #managed = new Map<string, ManagedContainer>();
+  readonly #cares = new WeakMap<ManagedContainer, Care>();
 
   constructor(instance: Instance, say: (line: string) => void) {
     this.instance = instance;
@@ -45,6 +48,7 @@ export class Supervisor implements Engine {
   /** Ends in order: what runs goes on, and waits for the next supervisor; with `stop` it is stopped. */
   async close({ stop }: { readonly stop: boolean }): Promise<void> {
     const containers = [...this.#managed.values()];
+    for (const container of containers) this.#cares.get(container)?.leave();
     if (stop) {
       const running = containers.filter(({ running }) => running);
       await Promise.allSettled(running.map(({ id }) => this.stop(id, {})));
@@ -75,12 +79,18 @@ export class Supervisor implements Engine {
 
   async start(reference: string): Promise<void> {
     const container = this.#container(reference);
+    this.#cares.get(container)?.reset();
     await container.exclusively(() => container.start());
   }
 
   async stop(reference: string, options: StopOptions): Promise<void> {
     const record = this.find(reference);
     const container = this.#managed.get(record.id);
+    const care = container === undefined ? undefined : this.#cares.get(container);
+    const waited = care?.waiting === true;
+    care?.reset();
+    // Between two runs by its restart policy: that there is no other is all that was asked.
+    if (waited && container?.running !== true) return;
     const ended = container?.running === true ? container.nextExit() : undefined;
     await stopContainer(this.instance, record, { ...options, ended });
     await container?.over;
@@ -107,12 +117,14 @@ export class Supervisor implements Engine {
   async pause(reference: string): Promise<void> {
     const record = this.find(reference);
     pauseContainer(this.instance, record);
+    this.#careOf(record)?.paused();
     this.events.emit(containerEvent("pause", record));
   }
 
   async unpause(reference: string): Promise<void> {
     const record = this.find(reference);
     unpauseContainer(this.instance, record);
+    this.#careOf(record)?.unpaused();
     this.events.emit(containerEvent("unpause", record));
   }
 
@@ -135,6 +147,7 @@ export class Supervisor implements Engine {
   ): Promise<void> {
     const { id, foreground } = this.find(reference);
     const container = foreground ? undefined : this.#container(id);
+    if (container !== undefined) this.#cares.get(container)?.reset();
     const act = async (): Promise<void> => {
       const record = this.find(id);
       if (isLive(record) && !force) {
@@ -193,9 +206,11 @@ export class Supervisor implements Engine {
     const container = new ManagedContainer(this.instance, id, {
       events,
       say: this.#say,
+      afterStart: (started, record, adopted) => this.#cares.get(started)?.started(record, adopted),
       afterEnd: (ended, exit) => this.#afterEnd(ended, exit),
     });
     this.#managed.set(id, container);
+    this.#cares.set(container, new Care(container, events, this.#say));
     return container;
   }
 
@@ -207,8 +222,7 @@ export class Supervisor implements Engine {
       case "dead":
         return;
       case "exited":
-        if (readRequest(this.instance, id)?.autoRemove === true)
-          await this.remove(id, { force: false, volumes: true });
+        await this.#takeOverEnded(record);
         return;
       case "starting":
         // The command has not run: it waits for a word that never comes, and ends.
@@ -228,12 +242,31 @@ export class Supervisor implements Engine {
     }
   }
 
+  /** A container that does not run, and perhaps should. */
+  async #takeOverEnded({ id, name, exit, restartCount = 0 }: ContainerRecord): Promise<void> {
+    const request = readRequest(this.instance, id);
+    if (request?.autoRemove === true) {
+      await this.remove(id, { force: false, volumes: true });
+    } else if (request?.restart !== undefined && startsWithSupervisor(request.restart, exit, restartCount)) {
+      const container = this.#container(id);
+      // Not awaited: whoever wants something else of this supervisor need not wait for it.
+      container
+        .exclusively(() => container.start())
+        .catch((error: unknown) => this.#say(`container ${name}: ${messageOf(error)}`));
+    }
+  }
+
+  #careOf({ id }: ContainerRecord): Care | undefined {
+    const container = this.#managed.get(id);
+    return container === undefined ? undefined : this.#cares.get(container);
+  }
+
   async #afterEnd(container: ManagedContainer, exit: ExitRecord): Promise<void> {
     if (container.request.autoRemove === true) {
       await this.remove(container.id, { force: false, volumes: true });
       return;
     }
-    void exit;
+    this.#cares.get(container)?.ended(exit);
   }
 }
 

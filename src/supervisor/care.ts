@@ -1,0 +1,108 @@
+import { changeRecord, changeRunningRecord } from "../container/change-record.ts";
+import { readRequest } from "../container/create.ts";
+import type { ContainerRecord, ExitRecord } from "../container/record.ts";
+import { hasErrno, messageOf, NotFoundError } from "../core/errors.ts";
+import { containerEvent } from "./attributes.ts";
+import type { EventBus } from "./events.ts";
+import { HealthMonitor, isChecked } from "./health.ts";
+import type { ManagedContainer } from "./managed.ts";
+import { runProbe } from "./probe.ts";
+import { laterOn, Restarter, wasAsked } from "./restart.ts";
+
+/** What looks after one container while nobody does: starts it again by its policy, and checks its health. */
+export class Care {
+  readonly #container: ManagedContainer;
+  readonly #say: (line: string) => void;
+  readonly #restarter: Restarter;
+  readonly #health: HealthMonitor | undefined;
+  #startedAt = 0;
+
+  constructor(container: ManagedContainer, events: EventBus, say: (line: string) => void) {
+    this.#container = container;
+    this.#say = say;
+    const { instance, id, request } = container;
+    this.#restarter = new Restarter({
+      policy: () => readRequest(instance, id)?.restart,
+      start: (restarts) => void this.#startAgain(restarts),
+      later: laterOn,
+    });
+    if (!isChecked(request.health)) return;
+    this.#health = new HealthMonitor(request.health, {
+      probe: (test, abort) => runProbe(instance, id, test, abort),
+      report: (health, changed) => {
+        const record = this.#change((now) => ({ ...now, health }));
+        if (record !== undefined && changed) {
+          events.emit(containerEvent(`health_status: ${health.status}`, record));
+        }
+      },
+      now: () => Date.now(),
+      later: laterOn,
+    });
+  }
+
+  /** It waits for its next start. */
+  get waiting(): boolean {
+    return this.#restarter.waiting;
+  }
+
+  /** A run has begun; `adopted`: under an earlier supervisor. */
+  started(record: ContainerRecord, adopted: boolean): void {
+    this.#startedAt = Date.parse(record.started ?? record.created);
+    if (!adopted) this.#health?.start();
+    else if (record.state !== "paused") this.#health?.resume(record.health, this.#startedAt);
+  }
+
+  /** A run is over. True when there will be another. */
+  ended(exit: ExitRecord): boolean {
+    this.#health?.stop();
+    return this.#restarter.ended({
+      code: exit.code,
+      asked: wasAsked(exit),
+      ranMs: Math.max(0, Date.parse(exit.at) - this.#startedAt),
+    });
+  }
+
+  paused(): void {
+    this.#health?.stop();
+  }
+
+  unpaused(): void {
+    this.#health?.resume();
+  }
+
+  /** Somebody starts, stops or removes it: what was planned is off. */
+  reset(): void {
+    this.#restarter.reset();
+  }
+
+  /** The supervisor ends: whatever is planned is left to the next one. */
+  leave(): void {
+    this.#restarter.reset();
+    this.#health?.stop();
+  }
+
+  async #startAgain(restarts: number): Promise<void> {
+    const { instance, id } = this.#container;
+    try {
+      await this.#container.exclusively(async () => {
+        changeRecord(instance, id, (record) => ({ ...record, restartCount: restarts }));
+        await this.#container.start();
+      });
+    } catch (error) {
+      if (error instanceof NotFoundError) return;
+      this.#say(`container ${id.slice(0, 12)}: cannot be started again: ${messageOf(error)}`);
+      this.ended({ code: 128, at: new Date().toISOString(), oomKilled: false });
+    }
+  }
+
+  /** Takes down what is true of this run; nothing when the run is over, or the container removed. */
+  #change(change: (record: ContainerRecord) => ContainerRecord): ContainerRecord | undefined {
+    if (!this.#container.running) return undefined;
+    try {
+      return changeRunningRecord(this.#container.instance, this.#container.id, change);
+    } catch (error) {
+      if (error instanceof NotFoundError || hasErrno(error, "ENOENT")) return undefined;
+      throw error;
+    }
+  }
+}
