@@ -17,6 +17,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   lsof: async () => (await import("./lsof.ts")).registerLsof,
   verify: async () => (await import("./verify.ts")).registerVerify,
   logs: async () => (await import("./logs.ts")).registerLogs,
+  trace: async () => (await import("./trace.ts")).registerTrace,
   stats: async () => (await import("./stats.ts")).registerStats,
   inspect: async () => (await import("./inspect.ts")).registerInspect,
   port: async () => (await import("./port.ts")).registerPort,

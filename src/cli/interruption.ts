@@ -3,6 +3,8 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** A promise of the first signal that asks us to end, which then does not end us by itself. */
 export interface Interruption extends Disposable {
   readonly signal: AbortSignal;
+  /** As if a signal had come. */
+  readonly interrupt: () => void;
   /** Waits so long, or until we are asked to end. False then. */
   readonly pause: (ms: number) => Promise<boolean>;
 }
@@ -29,6 +31,7 @@ export function catchInterruption(): Interruption {
     });
   return {
     signal,
+    interrupt: abort,
     pause,
     [Symbol.dispose]: () => {
       for (const name of signals) process.removeListener(name, abort);

@@ -39,6 +39,8 @@ async function runPs(options: readonly string[]): Promise<string | undefined> {
     env: { LC_ALL: "C.UTF-8", COLUMNS: "100000" },
   });
   if (result.failed && hasErrno(result.cause, "ENOENT")) return undefined;
+  // In a strange /proc it may fail at what we can read ourselves.
+  if (result.failed && options === defaultOptions) return undefined;
   // It ends with 1 when it finds nobody, which is no failure of its options.
   if (result.exitCode !== 0 && result.stderr !== "") {
     const [line = ""] = result.stderr.trim().split("\n");

@@ -27,6 +27,7 @@ interface Functions {
   readonly init: NativeFunction;
   readonly release: NativeFunction;
   readonly resolve: NativeFunction;
+  readonly resolveNumber: NativeFunction;
   readonly addArchitecture: NativeFunction;
   readonly setAttribute: NativeFunction;
   readonly addRule: NativeFunction;
@@ -48,6 +49,7 @@ function seccomp(): Functions {
     init: native.func("void *seccomp_init(uint32_t def_action)"),
     release: native.func("void seccomp_release(void *ctx)"),
     resolve: native.func("int seccomp_syscall_resolve_name_arch(uint32_t arch_token, const char *name)"),
+    resolveNumber: native.func("const char *seccomp_syscall_resolve_num_arch(uint32_t arch_token, int num)"),
     addArchitecture: native.func("int seccomp_arch_add(void *ctx, uint32_t arch_token)"),
     setAttribute: native.func("int seccomp_attr_set(void *ctx, int attr, uint32_t value)"),
     addRule: native.func(
@@ -146,4 +148,19 @@ export class SeccompFilter implements Disposable {
     seccomp().release(this.#context);
     this.#context = null;
   }
+}
+
+/** Token of libseccomp for the machine we run on. */
+const SCMP_ARCH_NATIVE = 0;
+const syscallNames = new Map<number, string>();
+
+/** The name of a system call of this machine by its number; `syscall 999` for one that libseccomp does not know. */
+export function syscallName(number: number): string {
+  let name = syscallNames.get(number);
+  if (name === undefined) {
+    const found: unknown = seccomp().resolveNumber(SCMP_ARCH_NATIVE, number);
+    name = typeof found === "string" ? found : `syscall ${number}`;
+    syscallNames.set(number, name);
+  }
+  return name;
 }

@@ -7,6 +7,11 @@ import { insideNetns } from "../../sys/namespaces.ts";
 import { type Finding, findings, listed } from "./finding.ts";
 import type { Subject } from "./subject.ts";
 
+/** What the kernel puts into every new network namespace when a module for tunnels is loaded; never up by themselves. */
+const fallbacks = new Set(
+  ["tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"], //
+);
+
 /** Links, addresses and routes as the kernel has them inside. */
 function look(init: number): {
   readonly addresses: ReadonlyMap<string, readonly string[]>;
@@ -16,7 +21,10 @@ function look(init: number): {
   try {
     return insideNetns(netns, () =>
       withNetlink((client) => {
-        const links = client.dump(dumpLinks()).map(parseLink);
+        const links = client
+          .dump(dumpLinks())
+          .map(parseLink)
+          .filter(({ name, up }) => up || !fallbacks.has(name));
         const addresses = client.dump(dumpAddresses()).map(parseAddress);
         const routes = client.dump(dumpRoutes()).map(parseRoute);
         const byLink = links.map(({ name, index }): [string, string[]] => [
