@@ -137,7 +137,7 @@ export function awaitChild(launched: Launched, program: Program): ProcessIdentit
 }
 
 /** Kills the container unless it has ended; its monitor ends after it. */
-function kill(launched: Launched, program: Program): void {
+export function kill(launched: Launched, program: Program): void {
   let child: ProcessIdentity;
   try {
     child = awaitChild(launched, program);

@@ -17,6 +17,7 @@ import { receiveWithFd, sendWithFd } from "../sys/socket.ts";
 import { copyWindowSize } from "../sys/tty.ts";
 import { abandon, awaitChild, LaunchError, type Launched, launch } from "./launch.ts";
 import { freeAbandonedName } from "./orphans.ts";
+import { awaitMessage, endMonitor, type Interruption } from "./patience.ts";
 import type { Prepared } from "./prepared.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isOwnProfile, seccompFile } from "./seccomp-file.ts";
@@ -42,6 +43,8 @@ export interface Start {
   /** What goes only when the start fails: what the user was promised of a started container. */
   readonly failing: UndoStack;
   readonly observer: Observer | undefined;
+  /** Undefined for a start that no signal interrupts. */
+  readonly interruption?: Interruption | undefined;
   readonly stdio: readonly [number, number, number];
   /** What the monitor of a detached container keeps open. */
   readonly held?: readonly number[] | undefined;
@@ -129,8 +132,10 @@ function writeFiles(start: Start): void {
 function launchContainer(start: Start): void {
   const { prepared, running } = start;
   const { instance, id, program, cgroup } = prepared;
-  running.push("container process", () => {
-    if (start.launched !== undefined) abandon(start.launched, program);
+  running.push("container process", async () => {
+    if (start.launched === undefined) return;
+    await endMonitor(start.launched, program, start.interruption);
+    abandon(start.launched, program);
   });
   start.launched = launch(program, {
     runDirectory: containerPaths(instance, id).run,
@@ -220,10 +225,11 @@ function recordRunning(start: Start): void {
 }
 
 /** Lets the child go on to the command and waits until execve has happened. */
-function go(start: Start): void {
+async function go(start: Start): Promise<void> {
   const { program, spec, request } = start.prepared;
   const { control, sync } = launchedOf(start);
   if (spec.process.terminal === true) {
+    await awaitMessage(sync, start.interruption);
     const { bytes, fd } = receiveWithFd(sync.fd, 1);
     if (fd === undefined) {
       const failure = sync.receive(bytes);
@@ -237,6 +243,7 @@ function go(start: Start): void {
   }
   control.release();
   sync.go();
+  await awaitMessage(sync, start.interruption);
   const failure = sync.receive();
   if (failure?.kind === "failed") throw new LaunchError(program, failure);
   sync.close();
@@ -262,6 +269,7 @@ export async function performStep(start: Start, step: StartStep): Promise<void> 
     case "launch":
       return launchContainer(start);
     case "born":
+      await awaitMessage(launchedOf(start).control, start.interruption);
       awaitChild(launchedOf(start), prepared.program);
       return;
     case "lease":

@@ -10,6 +10,7 @@ import { exitCodeOf } from "../program/message.ts";
 import { hasLateCgroups } from "./late-cgroups.ts";
 import { abandon, failureOf, LaunchError } from "./launch.ts";
 import { collectOrphans } from "./orphans.ts";
+import { endChild, endMonitor } from "./patience.ts";
 import { performStep, type Start } from "./perform.ts";
 import { planStart } from "./plan.ts";
 import { prepareWithImage } from "./prepare-image.ts";
@@ -62,12 +63,10 @@ async function attend(start: Start, signals: Signals): Promise<number | undefine
 }
 
 /**
- * Ends a start that the user wants no more. Signals reach us only between turns of the event loop: the last moment to
- * have one of them is right before the command runs.
+ * Ends a start that the user wants no more.
  * @throws MdockerError with the exit code of the signal.
  */
-async function refuseInterrupted(signals: Signals, step: StartStep): Promise<void> {
-  if (step.kind === "go") await new Promise((resolve) => setImmediate(resolve));
+function refuseInterrupted(signals: Signals): void {
   const [name] = signals.caught;
   if (name !== undefined)
     throw new MdockerError(`interrupted by ${name}: nothing was started`, signalCode(name));
@@ -89,21 +88,23 @@ async function cleanUp(start: Start, keep: boolean, say: (line: string) => void)
  * After a container that wrote nothing the monitor has removed its cgroup and files already, and its lease has died
  * with it: only the streams, the name and the runtime directory are left. True when that was so.
  */
-function finishQuickly({ prepared, launched, record }: Start): boolean {
+async function finishQuickly({ prepared, launched, record, interruption }: Start): Promise<boolean> {
   const { instance, id } = prepared;
   if (launched === undefined || record === undefined) return false;
   // The monitor does its part meanwhile; when it has ended, what it could not remove is still there.
   releaseAnyName(instance, record);
   const late = hasLateCgroups(instance, id);
   removeRunDirectory(instance, id);
+  await endMonitor(launched, prepared.program, interruption);
   abandon(launched, prepared.program);
   if (late) removeCgroup(prepared.cgroup.host, prepared.cgroup.path);
   return !existsSync(containerPaths(instance, id).directory);
 }
 
 /** What failed inside the container, if that came before our own failure. */
-function firstFailure({ launched, prepared, terminal }: Start): LaunchError | undefined {
-  if (launched === undefined) return undefined;
+async function firstFailure(start: Start): Promise<LaunchError | undefined> {
+  const { launched, prepared, terminal, interruption } = start;
+  if (launched === undefined || !(await endChild(launched, prepared.program, interruption))) return undefined;
   const awaited = prepared.spec.process.terminal === true && terminal === undefined;
   return failureOf(launched, prepared.program, awaited);
 }
@@ -141,8 +142,15 @@ export async function runContainer(
   await collectOrphans(instance);
   const prepared = await prepareWithImage(instance, request, { say, traced: observer !== undefined });
   for (const note of prepared.notes) say(note);
+  // Until everything has been taken back: a signal must not end us in the middle of it.
+  const signals = catchSignals();
+  let asked = Number.POSITIVE_INFINITY;
   const start: Start = {
     prepared,
+    interruption: {
+      refuse: () => refuseInterrupted(signals),
+      insisted: () => signals.caught.length > asked,
+    },
     failing: new UndoStack(),
     running: new UndoStack(),
     kept: new UndoStack(),
@@ -156,12 +164,12 @@ export async function runContainer(
     terminal: undefined,
   };
   let ended = false;
-  // Until everything has been taken back: a signal must not end us in the middle of it.
-  const signals = catchSignals();
   try {
     let index = 0;
     for (const step of planStart(prepared)) {
-      await refuseInterrupted(signals, step);
+      // Signals reach us only between turns of the event loop: this is the last moment to have one of them.
+      if (step.kind === "go") await new Promise((resolve) => setImmediate(resolve));
+      refuseInterrupted(signals);
       const begin = monotonicMs();
       await performStep(start, step);
       if (observer !== undefined) await report(start, step, monotonicMs() - begin, observer);
@@ -177,12 +185,15 @@ export async function runContainer(
     if (request.keep) keepRecord(start, exit);
     return exitCodeOf(status);
   } catch (error) {
-    const first = ended ? undefined : firstFailure(start);
+    asked = signals.caught.length;
+    const first = ended ? undefined : await firstFailure(start);
     if (observer !== undefined) (await import("./report.ts")).reportProgram(start, observer, false);
     throw await explainFailure(first ?? error, prepared);
   } finally {
     if (start.terminal !== undefined) closeSync(start.terminal);
-    if (!ended || request.keep || !finishQuickly(start)) await cleanUp(start, ended && request.keep, say);
+    asked = Math.min(asked, signals.caught.length);
+    if (!ended || request.keep || !(await finishQuickly(start)))
+      await cleanUp(start, ended && request.keep, say);
     signals.release();
   }
 }

@@ -9,6 +9,7 @@ import { readRequest } from "./create.ts";
 import { explainExecFailure } from "./exec-failure.ts";
 import { type FifoName, fifoNames, fifoPath, openHeld } from "./fifos.ts";
 import { failureOf, LaunchError } from "./launch.ts";
+import { endChild } from "./patience.ts";
 import { performStep, type Start } from "./perform.ts";
 import { planStart } from "./plan.ts";
 import { prepare } from "./prepare.ts";
@@ -57,8 +58,9 @@ function recordFailure(instance: Instance, record: ContainerRecord, error: unkno
   writeRecord(instance, { ...record, exit });
 }
 
-function firstFailure({ launched, prepared, terminal }: Start): LaunchError | undefined {
-  if (launched === undefined) return undefined;
+async function firstFailure(start: Start): Promise<LaunchError | undefined> {
+  const { launched, prepared, terminal, interruption } = start;
+  if (launched === undefined || !(await endChild(launched, prepared.program, interruption))) return undefined;
   const awaited = prepared.spec.process.terminal === true && terminal === undefined;
   return failureOf(launched, prepared.program, awaited);
 }
@@ -142,7 +144,7 @@ export async function startContainer(
     const stdin = feeds ? openFifo(fifoPath(run, "stdin"), "write") : undefined;
     return { record: start.record ?? starting, terminal: start.terminal, stdin };
   } catch (error) {
-    const first = start === undefined ? undefined : firstFailure(start);
+    const first = start === undefined ? undefined : await firstFailure(start);
     if (start?.terminal !== undefined) closeSync(start.terminal);
     const failure = await explained(first ?? error, prepared);
     await undo.failing.unwind();
