@@ -95,7 +95,8 @@ async function supervise(instance: Instance, flags: SupervisorFlags): Promise<vo
     process.on("unhandledRejection", (error) => say(`supervisor: ${messageOf(error)}`));
     const end = endAsked();
     const { serve } = await import("../supervisor/serve.ts");
-    const service = await serve(instance, { paths, fds, say });
+    const { translators } = await import("./api/translators.ts");
+    const service = await serve(instance, { paths, fds, translators, say });
     turn.begun();
     tellStarter("ready");
     tellSystemd("READY=1");

@@ -4,6 +4,7 @@ import { createApp } from "./http/app.ts";
 import { Listener } from "./http/listener.ts";
 import { listenOnPath } from "./http/socket.ts";
 import { Supervisor } from "./supervisor.ts";
+import type { Translators } from "./translate/translators.ts";
 
 /** Who may write to the supervisor's sockets, besides root. */
 const group = "mdocker";
@@ -13,6 +14,7 @@ export interface ServeOptions {
   readonly paths: readonly string[];
   /** Descriptors that listen already, from systemd. */
   readonly fds: readonly number[];
+  readonly translators: Translators;
   /** Shows a line to whoever reads the supervisor's own log. */
   readonly say: (line: string) => void;
 }
@@ -24,9 +26,12 @@ export interface Service {
 }
 
 /** Keeps the containers of `instance` and serves the Docker Engine API. @throws SetupError where it cannot listen */
-export async function serve(instance: Instance, { paths, fds, say }: ServeOptions): Promise<Service> {
+export async function serve(
+  instance: Instance,
+  { paths, fds, translators, say }: ServeOptions,
+): Promise<Service> {
   const supervisor = new Supervisor(instance, say);
-  const app = await createApp(supervisor);
+  const app = await createApp(supervisor, translators);
   const listener = new Listener((request, response) => app.routing(request, response));
   try {
     // Who comes early waits until all is there: connections are taken, and answered when this has returned.

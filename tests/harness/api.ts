@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { translators } from "../../src/cli/api/translators.ts";
 import { createApp } from "../../src/supervisor/http/app.ts";
 import { Listener } from "../../src/supervisor/http/listener.ts";
 import { listenOnPath } from "../../src/supervisor/http/socket.ts";
@@ -17,7 +18,7 @@ export interface Api {
 export async function withApi<T>(act: (api: Api) => Promise<T>): Promise<T> {
   return withEngine(async (engine) => {
     const supervisor = new Supervisor(engine.instance, (line) => engine.said.push(line));
-    const app = await createApp(supervisor);
+    const app = await createApp(supervisor, translators);
     const listener = new Listener((request, response) => app.routing(request, response));
     const socket = join(engine.instance.state, "mdocker.sock");
     await listenOnPath(listener, socket, "mdocker");

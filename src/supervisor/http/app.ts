@@ -2,6 +2,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { versionText } from "../../core/version-text.ts";
 import type { Engine } from "../engine.ts";
 import { registerAttach } from "../routes/attach.ts";
+import { registerContainers } from "../routes/containers.ts";
 import { registerEvents } from "../routes/events.ts";
 import { registerLifecycle } from "../routes/lifecycle.ts";
 import { registerOwn } from "../routes/own.ts";
@@ -12,6 +13,7 @@ import { registerStats } from "../routes/stats.ts";
 import { registerSystem } from "../routes/system.ts";
 import { whyNotSupported } from "../routes/unsupported.ts";
 import { registerWait } from "../routes/wait.ts";
+import type { Translators } from "../translate/translators.ts";
 import { acceptBodies } from "./bodies.ts";
 import { clientMessage, NotSupportedError, statusOf } from "./errors.ts";
 import { checkVersion, newestApi, withoutVersion } from "./version.ts";
@@ -30,7 +32,7 @@ function answerError(error: unknown, _request: FastifyRequest, reply: FastifyRep
 }
 
 /** The Docker Engine API over `engine`, with everything registered and ready to take requests by its `routing`. */
-export async function createApp(engine: Engine): Promise<FastifyInstance> {
+export async function createApp(engine: Engine, translators: Translators): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit,
@@ -61,6 +63,7 @@ export async function createApp(engine: Engine): Promise<FastifyInstance> {
   acceptBodies(app);
   registerPing(app);
   registerSystem(app, engine);
+  registerContainers(app, engine, translators);
   registerEvents(app, engine);
   registerProcesses(app, engine);
   registerPrune(app, engine);

@@ -1,0 +1,101 @@
+import type { ContainerRecord } from "../../container/record.ts";
+import type { RunRequest } from "../../container/request.ts";
+import type { OciResources, OciThrottleDevice } from "../../core/oci.ts";
+import { describeBinds, describeTmpfs } from "./mounts.ts";
+import { networkMode } from "./networks.ts";
+
+function nullIfEmpty<T>(list: readonly T[] | undefined): readonly T[] | null {
+  return list === undefined || list.length === 0 ? null : list;
+}
+
+function rates(devices: readonly OciThrottleDevice[] | undefined): object[] | null {
+  if (devices === undefined || devices.length === 0) return null;
+  return devices.map(({ major, minor, rate }) => ({ Path: `/dev/block/${major}:${minor}`, Rate: rate }));
+}
+
+function describeLimits({ memory, cpu, pids, blockIO }: OciResources): object {
+  return {
+    Memory: memory?.limit ?? 0,
+    MemoryReservation: memory?.reservation ?? 0,
+    MemorySwap: memory?.swap ?? 0,
+    MemorySwappiness: null,
+    OomKillDisable: memory?.disableOOMKiller ?? null,
+    CpuShares: cpu?.shares ?? 0,
+    CpuQuota: cpu?.quota ?? 0,
+    CpuPeriod: cpu?.period ?? 0,
+    CpuRealtimePeriod: 0,
+    CpuRealtimeRuntime: 0,
+    NanoCpus: 0,
+    CpusetCpus: cpu?.cpus ?? "",
+    CpusetMems: cpu?.mems ?? "",
+    PidsLimit: pids?.limit ?? null,
+    BlkioWeight: blockIO?.weight ?? 0,
+    BlkioWeightDevice: null,
+    BlkioDeviceReadBps: rates(blockIO?.throttleReadBpsDevice),
+    BlkioDeviceWriteBps: rates(blockIO?.throttleWriteBpsDevice),
+    BlkioDeviceReadIOps: rates(blockIO?.throttleReadIOPSDevice),
+    BlkioDeviceWriteIOps: rates(blockIO?.throttleWriteIOPSDevice),
+  };
+}
+
+/** `HostConfig` of a container's document; of one that was run in the foreground only what its record tells. */
+export function describeHostConfig(record: ContainerRecord, request: RunRequest | undefined): object {
+  const mounts = request?.mounts ?? [];
+  const tmpfs = describeTmpfs(mounts);
+  return {
+    Binds: describeBinds(mounts),
+    ContainerIDFile: "",
+    LogConfig: { Type: request?.log?.driver ?? "json-file", Config: request?.log?.options ?? {} },
+    NetworkMode: networkMode(record),
+    PortBindings: {},
+    RestartPolicy: {
+      Name: request?.restart?.policy ?? "no",
+      MaximumRetryCount: request?.restart?.maximumRetries ?? 0,
+    },
+    AutoRemove: request?.autoRemove ?? !record.keep,
+    VolumeDriver: "",
+    VolumesFrom: null,
+    ConsoleSize: [0, 0],
+    CapAdd: nullIfEmpty(request?.capAdd),
+    CapDrop: nullIfEmpty(request?.capDrop),
+    CgroupnsMode: "private",
+    Dns: request?.dns ?? [],
+    DnsOptions: request?.dnsOptions ?? [],
+    DnsSearch: request?.dnsSearch ?? [],
+    ExtraHosts: nullIfEmpty(request?.extraHosts),
+    GroupAdd: nullIfEmpty(request?.groups),
+    IpcMode: "private",
+    Cgroup: "",
+    Links: null,
+    OomScoreAdj: request?.oomScoreAdj ?? 0,
+    PidMode: "",
+    Privileged: request?.privileged ?? false,
+    PublishAllPorts: false,
+    ReadonlyRootfs: request?.readOnlyRoot ?? false,
+    SecurityOpt: nullIfEmpty(request?.securityOptions),
+    ...(tmpfs === undefined ? {} : { Tmpfs: tmpfs }),
+    UTSMode: "",
+    UsernsMode: "",
+    ShmSize: 67_108_864,
+    Sysctls: request?.sysctl ?? {},
+    Runtime: "mdocker",
+    Isolation: "",
+    CgroupParent: "",
+    ...describeLimits(record.resources),
+    Devices: [],
+    DeviceCgroupRules: null,
+    DeviceRequests: null,
+    Ulimits: (request?.rlimits ?? []).map(({ type, soft, hard }) => ({
+      Name: type.replace(/^RLIMIT_/, "").toLowerCase(),
+      Soft: soft,
+      Hard: hard,
+    })),
+    CpuCount: 0,
+    CpuPercent: 0,
+    IOMaximumIOps: 0,
+    IOMaximumBandwidth: 0,
+    Init: request?.init ?? null,
+    MaskedPaths: null,
+    ReadonlyPaths: null,
+  };
+}

@@ -1,0 +1,82 @@
+import { NotSupportedError } from "../http/errors.ts";
+
+/** A field that changes what a container is, and what it may be: nothing at all, or one of these values. */
+interface Refusal {
+  readonly fields: string;
+  readonly allowed: readonly unknown[];
+  readonly why: string;
+}
+
+const configRefusals: readonly Refusal[] = [
+  { fields: "Domainname", allowed: [], why: "a container has a host name and no NIS domain here" },
+];
+
+const hostRefusals: readonly Refusal[] = [
+  {
+    fields: "PortBindings PublishAllPorts",
+    allowed: [],
+    why: "ports cannot be published yet: reach the container by its address",
+  },
+  { fields: "VolumesFrom", allowed: [], why: "name the volumes of the other container instead" },
+  { fields: "VolumeDriver", allowed: ["local"], why: "volumes are directories of this host" },
+  { fields: "Links", allowed: [], why: "connect the containers by a network instead" },
+  {
+    fields: "Devices DeviceCgroupRules DeviceRequests",
+    allowed: [],
+    why: "a container gets no devices of the host, unless it is privileged",
+  },
+  { fields: "CgroupParent Cgroup", allowed: [], why: "a container's cgroup lies where all of them lie" },
+  { fields: "CgroupnsMode", allowed: ["private"], why: "a container sees its own cgroup only" },
+  {
+    fields: "IpcMode",
+    allowed: ["private", "shareable"],
+    why: "a container has a System V IPC namespace of its own",
+  },
+  { fields: "PidMode", allowed: ["private"], why: "a container has a pid namespace of its own" },
+  { fields: "UTSMode", allowed: [], why: "a container has a host name of its own" },
+  { fields: "UsernsMode", allowed: ["host"], why: "users of a container are those of the host" },
+  { fields: "StorageOpt", allowed: [], why: "the writable layer has no options" },
+  { fields: "Runtime", allowed: ["mdocker"], why: "there is one runtime here" },
+  { fields: "Isolation", allowed: ["default", "process"], why: "this is Linux" },
+  { fields: "MemorySwappiness", allowed: [-1], why: "swappiness is the host's" },
+  { fields: "KernelMemory KernelMemoryTCP", allowed: [], why: "kernel memory counts as memory" },
+  {
+    fields: "CpuRealtimePeriod CpuRealtimeRuntime",
+    allowed: [],
+    why: "real-time scheduling is not handed out",
+  },
+  {
+    fields: "MaskedPaths ReadonlyPaths",
+    allowed: [],
+    why: "the paths of /proc and /sys that are hidden are always the same",
+  },
+  { fields: "Annotations", allowed: [], why: "containers have labels" },
+];
+
+/** Nothing was asked for: absent, null, zero, false, empty. */
+function isNothing(value: unknown): boolean {
+  if (value === null || value === undefined || value === "" || value === 0 || value === false) return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+function refuse(body: object, refusals: readonly Refusal[], where: string): void {
+  const values: Readonly<Record<string, unknown>> = { ...body };
+  for (const { fields, allowed, why } of refusals) {
+    for (const name of fields.split(" ")) {
+      const value = values[name];
+      if (!isNothing(value) && !allowed.includes(value))
+        throw new NotSupportedError(`${where}${name} is not supported: ${why}`);
+    }
+  }
+}
+
+/**
+ * Refuses what a body of POST /containers/create asks for and mdocker cannot do. Taken without a word are fields that
+ * change nothing here: ExposedPorts, Attach*, ConsoleSize, ContainerIDFile, OnBuild, Shell, ArgsEscaped, and those of
+ * Windows.
+ * @throws NotSupportedError
+ */
+export function refuseUnsupported(body: { readonly HostConfig?: object | null | undefined }): void {
+  refuse(body, configRefusals, "");
+  refuse(body.HostConfig ?? {}, hostRefusals, "HostConfig.");
+}

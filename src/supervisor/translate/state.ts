@@ -1,0 +1,40 @@
+import type { ContainerRecord } from "../../container/record.ts";
+
+/** No time at all, as docker's programs write it. */
+export const never = "0001-01-01T00:00:00Z";
+
+/** The state in the words that docker has for states. */
+export function stateWord({ state }: ContainerRecord): string {
+  return state === "creating" || state === "starting" ? "created" : state;
+}
+
+function describeHealth({ health }: ContainerRecord): object {
+  if (health === undefined) return {};
+  const Log = health.log.map(({ start, end, exitCode, output }) => ({
+    Start: start,
+    End: end,
+    ExitCode: exitCode,
+    Output: output,
+  }));
+  return { Health: { Status: health.status, FailingStreak: health.failingStreak, Log } };
+}
+
+/** `State` of a container's document. */
+export function describeState(record: ContainerRecord): object {
+  const { exit, init, started } = record;
+  const runs = record.state === "running" || record.state === "paused";
+  return {
+    Status: stateWord(record),
+    Running: runs,
+    Paused: record.state === "paused",
+    Restarting: false,
+    OOMKilled: exit?.oomKilled ?? false,
+    Dead: record.state === "dead",
+    Pid: runs ? (init?.pid ?? 0) : 0,
+    ExitCode: exit?.code ?? 0,
+    Error: exit?.error ?? "",
+    StartedAt: started ?? never,
+    FinishedAt: exit?.at ?? never,
+    ...describeHealth(record),
+  };
+}

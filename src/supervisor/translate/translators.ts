@@ -1,0 +1,19 @@
+import type { RunRequest } from "../../container/request.ts";
+import type { UpdateRequest } from "../../container/update.ts";
+import type { CreateBody, ResourcesBody, RestartBody } from "./body.ts";
+
+/** The body of POST /containers/ID/update. */
+export interface UpdateBody extends ResourcesBody {
+  readonly RestartPolicy?: RestartBody | null | undefined;
+}
+
+/**
+ * What turns docker's bodies into requests of ours. Given by the command line, whose parsers read the same things said by
+ * flags: every limit and every rule is in one place.
+ */
+export interface Translators {
+  /** @throws UsageError, NotSupportedError */
+  create(body: CreateBody, name: string | undefined): Promise<RunRequest>;
+  /** @throws UsageError */
+  update(body: UpdateBody): Promise<UpdateRequest>;
+}
