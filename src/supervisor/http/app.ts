@@ -41,7 +41,14 @@ export async function createApp(engine: Engine, translators: Translators): Promi
     rewriteUrl: withoutVersion,
     frameworkErrors: answerError,
     // What docker's clients send is wider than any schema: unknown fields stay, and nothing is turned into another type.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allowUnionTypes: true,
+      },
+    },
   });
   const server = `mdocker/${versionText()} (linux)`;
   app.addHook("onRequest", (request, reply, done) => {

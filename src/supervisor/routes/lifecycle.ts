@@ -1,11 +1,25 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { ConflictError, UsageError } from "../../core/errors.ts";
+import { ConflictError, ExitCode, MdockerError, UsageError } from "../../core/errors.ts";
 import { parseSignal } from "../../core/signal.ts";
 import type { Engine, StopOptions } from "../engine.ts";
 import { queryOf, referenceOf } from "../http/params.ts";
 import { flagOf, integerOf, type Query, textOf } from "../http/query.ts";
 
 const SIGKILL = 9;
+
+/**
+ * A command that cannot be executed, in the words by which docker's client finds its exit code: 127 for a command that is
+ * not there, 126 for one that is no program. Undefined for any other error.
+ */
+function commandError(error: unknown): UsageError | undefined {
+  if (!(error instanceof MdockerError)) return undefined;
+  const words = {
+    [ExitCode.notFound]: "no such file or directory",
+    [ExitCode.notExecutable]: "permission denied",
+  };
+  const said = words[error.exitCode];
+  return said === undefined ? undefined : new UsageError(`${error.message}: ${said}`, { cause: error });
+}
 
 function signalOf(query: Query): number | undefined {
   const signal = textOf(query, "signal");
@@ -49,7 +63,11 @@ export function registerLifecycle(app: FastifyInstance, engine: Engine): void {
   verb("start", async (reference) => {
     if (engine.find(reference).state === "paused")
       throw new ConflictError("cannot start a paused container, try unpause instead");
-    await engine.start(reference);
+    try {
+      await engine.start(reference);
+    } catch (error) {
+      throw commandError(error) ?? error;
+    }
   });
   verb("stop", (reference, query) => engine.stop(reference, stopOptions(query)));
   verb("restart", (reference, query) => engine.restart(reference, stopOptions(query)));

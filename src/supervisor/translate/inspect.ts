@@ -23,6 +23,11 @@ export function imageIdOf(instance: Instance, { image }: ContainerRecord): strin
   }
 }
 
+/** The image as it was named when the container was made. */
+export function imageName({ image }: ContainerRecord, request: RunRequest | undefined): string {
+  return request?.root.kind === "image" ? request.root.reference : image;
+}
+
 function describeHealthcheck({ test, intervalMs, timeoutMs, startPeriodMs, retries }: HealthRequest): object {
   return {
     Test: test,
@@ -52,7 +57,7 @@ function describeConfig(
     StdinOnce: request?.stdinOnce ?? false,
     Env: spec?.process.env ?? request?.env ?? [],
     Cmd: request === undefined || request.args.length === 0 ? record.command : request.args,
-    Image: record.image,
+    Image: imageName(record, request),
     Volumes: null,
     WorkingDir: spec?.process.cwd ?? request?.cwd ?? "",
     Entrypoint: request?.entrypoint ?? null,

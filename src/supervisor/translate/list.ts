@@ -3,7 +3,7 @@ import type { RunRequest } from "../../container/request.ts";
 import type { ContainerSize } from "../../container/size.ts";
 import { describeStatus } from "../../container/status.ts";
 import type { Instance } from "../../core/paths.ts";
-import { imageIdOf } from "./inspect.ts";
+import { imageIdOf, imageName } from "./inspect.ts";
 import { describeMounts } from "./mounts.ts";
 import { describeEndpoints, networkMode } from "./networks.ts";
 import { stateWord } from "./state.ts";
@@ -18,7 +18,7 @@ export async function describeEntry(
   return {
     Id: record.id,
     Names: [`/${record.name}`],
-    Image: record.image,
+    Image: imageName(record, request),
     ImageID: imageIdOf(instance, record),
     Command: record.command.join(" "),
     Created: Math.floor(Date.parse(record.created) / 1000),
