@@ -13,7 +13,7 @@ const SIGKILL = 9;
  */
 function commandError(error: unknown): UsageError | undefined {
   if (!(error instanceof MdockerError)) return undefined;
-  const words = {
+  const words: Readonly<Record<number, string>> = {
     [ExitCode.notFound]: "no such file or directory",
     [ExitCode.notExecutable]: "permission denied",
   };
