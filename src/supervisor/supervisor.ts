@@ -10,7 +10,7 @@ import type { RunRequest } from "../container/request.ts";
 import { stopContainer } from "../container/stop.ts";
 import { listRecords, removeRunDirectory } from "../container/store.ts";
 import { updateContainer } from "../container/update.ts";
-import { ConflictError, messageOf, NotModifiedError } from "../core/errors.ts";
+import { ConflictError, messageOf, NotFoundError, NotModifiedError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { isAlive } from "../sys/process.ts";
 import { containerEvent } from "./attributes.ts";
@@ -80,7 +80,23 @@ export class Supervisor implements Engine {
   async start(reference: string): Promise<void> {
     const container = this.#container(reference);
     this.#cares.get(container)?.reset();
-    await container.exclusively(() => container.start());
+    try {
+      await container.exclusively(() => container.start());
+    } catch (error) {
+      await this.#removeUnstarted(container);
+      throw error;
+    }
+  }
+
+  /** One that is to be removed when it has ended, and could not be started, has ended. */
+  async #removeUnstarted({ id, request }: ManagedContainer): Promise<void> {
+    if (request.autoRemove !== true) return;
+    try {
+      if (!isLive(this.find(id))) await this.remove(id, { force: false, volumes: true });
+    } catch (error) {
+      // Removed by another, or started again meanwhile. Why it did not start is what counts.
+      if (!(error instanceof NotFoundError || error instanceof ConflictError)) this.#say(messageOf(error));
+    }
   }
 
   async stop(reference: string, options: StopOptions): Promise<void> {
