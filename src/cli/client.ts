@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import {
@@ -147,6 +148,21 @@ class HttpClient implements SupervisorClient {
     });
     request.end(text);
     return request;
+  }
+}
+
+/** The supervisor of this instance, if one can be talked to; none is started. */
+export async function findSupervisor(instance: Instance): Promise<SupervisorClient | undefined> {
+  const path = supervisorSocket(instance);
+  // Mostly there is none, and then node:http need not be loaded.
+  if (!existsSync(path)) return undefined;
+  const client = new HttpClient(await import("node:http"), path);
+  try {
+    await client.request("GET", "/_ping");
+    return client;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ECONNREFUSED", "ECONNRESET")) return undefined;
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { killContainer } from "../container/kill.ts";
 import { findContainer } from "../container/refresh.ts";
 import { parseSignal } from "../core/signal.ts";
 import { forEach } from "./each.ts";
+import { keepersOf } from "./keeper.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 
@@ -21,8 +22,12 @@ export function registerKill(program: Command): void {
       requireRoot("kill ...");
       const signal = parseSignal(options.signal, "--signal");
       const instance = instanceOf(command);
-      await forEach(references, (reference) =>
-        killContainer(instance, findContainer(instance, reference), signal),
-      );
+      const keepers = keepersOf(instance);
+      await forEach(references, async (reference) => {
+        const record = findContainer(instance, reference);
+        const keeper = await keepers(record);
+        if (keeper === undefined) killContainer(instance, record, signal);
+        else await keeper.request("POST", `/containers/${record.id}/kill`, { query: { signal } });
+      });
     });
 }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { pauseContainer, unpauseContainer } from "../container/pause.ts";
 import { findContainer } from "../container/refresh.ts";
 import { forEach } from "./each.ts";
+import { keepersOf } from "./keeper.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 
@@ -16,7 +17,13 @@ export function registerPause(program: Command): void {
     .action(async (references: readonly string[]) => {
       requireRoot("pause ...");
       const instance = instanceOf(command);
-      await forEach(references, (reference) => pauseContainer(instance, findContainer(instance, reference)));
+      const keepers = keepersOf(instance);
+      await forEach(references, async (reference) => {
+        const record = findContainer(instance, reference);
+        const keeper = await keepers(record);
+        if (keeper === undefined) pauseContainer(instance, record);
+        else await keeper.request("POST", `/containers/${record.id}/pause`);
+      });
     });
 }
 
@@ -31,8 +38,12 @@ export function registerUnpause(program: Command): void {
     .action(async (references: readonly string[]) => {
       requireRoot("unpause ...");
       const instance = instanceOf(command);
-      await forEach(references, (reference) =>
-        unpauseContainer(instance, findContainer(instance, reference)),
-      );
+      const keepers = keepersOf(instance);
+      await forEach(references, async (reference) => {
+        const record = findContainer(instance, reference);
+        const keeper = await keepers(record);
+        if (keeper === undefined) unpauseContainer(instance, record);
+        else await keeper.request("POST", `/containers/${record.id}/unpause`);
+      });
     });
 }

@@ -4,9 +4,11 @@ import { UsageError } from "../core/errors.ts";
 import { formatDecimalBytes } from "../core/units.ts";
 import { confirm } from "./confirm.ts";
 import { shown } from "./flags.ts";
+import { keepersOf } from "./keeper.ts";
 import { print, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
+import { removeBy } from "./remove-by.ts";
 
 interface PruneFlags {
   readonly force?: boolean;
@@ -46,7 +48,11 @@ export function registerPrune(program: Command): void {
       requireRoot("prune");
       const wanted = pruneTest(filtersOf(filter), Date.now());
       if (!force && !(await confirm(warning))) return;
-      const { ids, reclaimed, failures } = await pruneContainers(instanceOf(command), wanted);
+      const instance = instanceOf(command);
+      const keepers = keepersOf(instance);
+      const { ids, reclaimed, failures } = await pruneContainers(instance, wanted, (record) =>
+        removeBy(instance, keepers, record, { force: false, volumes: false }),
+      );
       if (ids.length > 0) print(`Deleted Containers:\n${ids.map((id) => `${id}\n`).join("")}\n`);
       print(`Total reclaimed space: ${formatDecimalBytes(reclaimed)}\n`);
       for (const failure of failures) say(failure);

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { findContainer } from "../container/refresh.ts";
 import { renameContainer } from "../container/rename.ts";
+import { keepersOf } from "./keeper.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 
@@ -16,6 +17,9 @@ export function registerRename(program: Command): void {
     .action(async (reference: string, name: string) => {
       requireRoot("rename ...");
       const instance = instanceOf(command);
-      await renameContainer(instance, findContainer(instance, reference), name);
+      const record = findContainer(instance, reference);
+      const keeper = await keepersOf(instance)(record);
+      if (keeper === undefined) await renameContainer(instance, record, name);
+      else await keeper.request("POST", `/containers/${record.id}/rename`, { query: { name } });
     });
 }

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { findContainer } from "../container/refresh.ts";
-import { removeContainer } from "../container/remove.ts";
 import { forEach } from "./each.ts";
+import { keepersOf } from "./keeper.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
+import { removeBy } from "./remove-by.ts";
 
 interface RmFlags {
   readonly force?: boolean;
@@ -25,8 +26,9 @@ export function registerRm(program: Command): void {
     .action(async (references: readonly string[], { force = false, volumes = false }: RmFlags) => {
       requireRoot("rm ...");
       const instance = instanceOf(command);
+      const keepers = keepersOf(instance);
       await forEach(references, (reference) =>
-        removeContainer(instance, findContainer(instance, reference), { force, volumes }),
+        removeBy(instance, keepers, findContainer(instance, reference), { force, volumes }),
       );
     });
 }

@@ -4,6 +4,7 @@ import { stopContainer } from "../container/stop.ts";
 import { NotModifiedError } from "../core/errors.ts";
 import { parseSignal } from "../core/signal.ts";
 import { forAll } from "./each.ts";
+import { keepersOf } from "./keeper.ts";
 import { parseSeconds } from "./options/stopping.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
@@ -37,9 +38,14 @@ export function registerStop(program: Command): void {
         signal: flags.signal === undefined ? undefined : parseSignal(flags.signal, "--signal"),
         timeout: seconds === undefined ? undefined : parseSeconds({ value: seconds, from: "--timeout" }),
       };
+      const query = { signal: request.signal, t: request.timeout };
+      const keepers = keepersOf(instance);
       await forAll(references, async (reference) => {
         try {
-          await stopContainer(instance, findContainer(instance, reference), request);
+          const record = findContainer(instance, reference);
+          const keeper = await keepers(record);
+          if (keeper === undefined) await stopContainer(instance, record, request);
+          else await keeper.request("POST", `/containers/${record.id}/stop`, { query });
         } catch (error) {
           // Nothing to do is success, as with docker.
           if (!(error instanceof NotModifiedError)) throw error;

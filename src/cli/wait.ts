@@ -3,15 +3,19 @@ import { awaitExit } from "../container/await-exit.ts";
 import { findContainer } from "../container/refresh.ts";
 import type { Instance } from "../core/paths.ts";
 import { forAll } from "./each.ts";
+import { beginWait } from "./exit-code.ts";
+import { type Keepers, keepersOf } from "./keeper.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 
 /** The exit code of a container, as soon as it has one; 0 for one that was never started, as with docker. */
-async function exitCode(instance: Instance, reference: string): Promise<number> {
+async function exitCode(instance: Instance, keepers: Keepers, reference: string): Promise<number> {
   const record = findContainer(instance, reference);
   const { state, exit } = record;
   if (state === "created" || state === "exited" || state === "dead") return exit?.code ?? 0;
-  return (await awaitExit(instance, record)).code;
+  const keeper = await keepers(record);
+  if (keeper === undefined) return (await awaitExit(instance, record)).code;
+  return (await beginWait(keeper, record.id, "not-running"))();
 }
 
 /** Adds `wait`. */
@@ -25,6 +29,7 @@ export function registerWait(program: Command): void {
     .action(async (references: readonly string[]) => {
       requireRoot("wait ...");
       const instance = instanceOf(command);
-      await forAll(references, async (reference) => String(await exitCode(instance, reference)));
+      const keepers = keepersOf(instance);
+      await forAll(references, async (reference) => String(await exitCode(instance, keepers, reference)));
     });
 }

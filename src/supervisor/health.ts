@@ -16,9 +16,9 @@ export interface ProbeResult {
 export interface HealthActions {
   /**
    * Runs the test in the container. When `abort` comes (its time is up, or the container has ended) it kills what it has
-   * started and resolves or rejects soon.
+   * started and resolves or rejects soon. Undefined: it cannot be asked now, which counts as nothing.
    */
-  readonly probe: (test: readonly string[], abort: AbortSignal) => Promise<ProbeResult>;
+  readonly probe: (test: readonly string[], abort: AbortSignal) => Promise<ProbeResult | undefined>;
   /** Takes what was found down; `changed`: the status is another than before, which is an event. */
   readonly report: (health: HealthRecord, changed: boolean) => void;
   /** Milliseconds since 1970. */
@@ -113,7 +113,7 @@ export class HealthMonitor {
       late = true;
       abort.abort();
     }, timeoutMs);
-    let result: ProbeResult;
+    let result: ProbeResult | undefined;
     try {
       result = await probe(test, abort.signal);
     } catch (error) {
@@ -122,6 +122,10 @@ export class HealthMonitor {
     cancel();
     // Given up from outside.
     if (this.#abort !== abort) return;
+    if (result === undefined) {
+      this.#plan();
+      return;
+    }
     if (late) {
       const note = `Health check exceeded timeout (${timeoutMs / 1000}s)`;
       const said = result.output.length === 0 ? note : `${note}: ${textOf(result.output)}`;

@@ -50,19 +50,25 @@ class Beginning {
   }
 }
 
-/** Runs one health check in a container; `abort` kills it. @throws MdockerError when it cannot be run */
+/**
+ * Runs one health check in a container; `abort` kills it. Undefined when the container is paused, by whomever: it cannot be
+ * asked.
+ * @throws MdockerError when it cannot be run
+ */
 export async function runProbe(
   instance: Instance,
   id: string,
   test: readonly string[],
   abort: AbortSignal,
-): Promise<ProbeResult> {
+): Promise<ProbeResult | undefined> {
+  const container = findContainer(instance, id);
+  if (container.state === "paused") return undefined;
   const [reader, writer] = makePipe();
   const nothing = openSync("/dev/null", "r");
   const output = new Beginning(reader);
   try {
     const request = { args: probeCommand(test), env: [], terminal: false, privileged: false };
-    const started = await startExec(instance, findContainer(instance, id), request, {
+    const started = await startExec(instance, container, request, {
       lifetime: "foreground",
       stdio: [nothing, writer, writer],
     });

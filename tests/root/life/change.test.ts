@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+// @vm
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { detectCgroups } from "../../../cgroup/host.ts";
 import { directoryFor } from "../../../cgroup/place.ts";
 import { makeTestHost, type TestHost } from "../../harness/host.ts";
@@ -31,16 +32,6 @@ async function limitOf(name: string, controller: string, v1: string, v2: string)
 
 async function memoryOf(name: string): Promise<number> {
   return Number(await limitOf(name, "memory", "memory.limit_in_bytes", "memory.max"));
-}
-
-/** How many processes `pid` has a pidfd of. */
-function processesHeldBy(pid: number): number {
-  try {
-    const fds = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    return fds.filter((target) => target.includes("pidfd")).length;
-  } catch {
-    return 0; // one of them was just closed
-  }
 }
 
 describe("rename", () => {
@@ -155,27 +146,6 @@ describe("update", () => {
     expect((await host.mdocker(["update", "--restart", "always", "front"])).stderr).toMatch(/foreground/);
     await host.mdocker(["rm", "-f", "front"]);
     await running.ended;
-  });
-});
-
-describe("wait", () => {
-  test("prints the exit codes when all have ended, also of one that leaves nothing", async () => {
-    const script = (code: number) => `trap "exit ${code}" USR1; echo ready; while :; do sleep 0.05; done`;
-    const one = await background(host, "w1", script(7));
-    const two = await background(host, "w2", script(9), []);
-    const waiting = host.start(["wait", "w1", "w2"]);
-    // One of pid 1 and one of the monitor, of each.
-    await vi.waitUntil(() => processesHeldBy(waiting.pid) === 4, { timeout: 10_000, interval: 5 });
-    await host.mdocker(["kill", "-s", "USR1", "w2"]);
-    await two.ended;
-    await host.mdocker(["kill", "-s", "USR1", "w1"]);
-    await one.ended;
-    const { stdout, code } = await waiting.ended;
-    expect(code).toBe(0);
-    expect(stdout).toBe("7\n9\n");
-    // It has ended already.
-    expect(await host.mdocker(["wait", "w1"])).toEqual({ code: 0, stdout: "7\n", stderr: "" });
-    await host.mdocker(["rm", "w1"]);
   });
 });
 

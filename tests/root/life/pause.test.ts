@@ -1,3 +1,4 @@
+// @vm
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freeze, isFrozen, thaw } from "../../../cgroup/freeze.ts";
 import { detectCgroups } from "../../../cgroup/host.ts";

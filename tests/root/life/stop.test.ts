@@ -1,3 +1,4 @@
+// @vm
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Running } from "../../harness/command.ts";
 import { makeTestHost, type TestHost } from "../../harness/host.ts";

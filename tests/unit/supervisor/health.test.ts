@@ -15,7 +15,10 @@ const good: ProbeResult = { exitCode: 0, output: Buffer.from("fine") };
 const bad: ProbeResult = { exitCode: 1, output: Buffer.from("broken") };
 
 /** A monitor whose probes end as `results` say; `hang` waits for its abort. */
-function monitor(results: readonly (ProbeResult | "hang" | Error)[], changes: Partial<typeof request> = {}) {
+function monitor(
+  results: readonly (ProbeResult | "hang" | "paused" | Error)[],
+  changes: Partial<typeof request> = {},
+) {
   const clock = new TestClock();
   const reports: string[] = [];
   const events: string[] = [];
@@ -28,6 +31,7 @@ function monitor(results: readonly (ProbeResult | "hang" | Error)[], changes: Pa
       probe: (_test, abort) => {
         const result = results[Math.min(probes++, results.length - 1)];
         if (result instanceof Error) return Promise.reject(result);
+        if (result === "paused") return Promise.resolve(undefined);
         if (result !== "hang" && result !== undefined) return Promise.resolve(result);
         return new Promise((resolve) => {
           abort.addEventListener("abort", () => resolve({ exitCode: 137, output: Buffer.from("half") }));
@@ -94,6 +98,13 @@ describe("health checks", () => {
     health.start();
     await clock.pass(5000);
     expect(reports.slice(1)).toEqual(["starting 0", "starting 0", "healthy 0", "healthy 1", "unhealthy 2"]);
+  });
+
+  test("what cannot be asked now counts as nothing", async () => {
+    const { clock, reports, health } = monitor(["paused", bad, "paused", good]);
+    health.start();
+    await clock.pass(4000);
+    expect(reports).toEqual(["starting 0", "starting 1", "healthy 0"]);
   });
 
   test("stops, also in the middle of a probe, which then does not count; and goes on", async () => {
