@@ -1,13 +1,8 @@
 import type { LogEntry } from "../logs/entry.ts";
+import { shownTime } from "../logs/shown-time.ts";
 import { writeAll } from "./output.ts";
 
 const size = 128 * 1024;
-
-/** RFC 3339 with all nine digits, as docker shows it. */
-function fixed(stamp: string): string {
-  const [whole = "", fraction = ""] = stamp.slice(0, -1).split(".");
-  return `${whole}.${fraction.padEnd(9, "0")}Z `;
-}
 
 /** Writes messages to stdout and stderr, many at a time: those of one stream that follow each other. */
 export class LogPrinter {
@@ -32,7 +27,7 @@ export class LogPrinter {
     if (fd !== this.#fd) this.#flush();
     this.#fd = fd;
     if (this.#timestamps) {
-      if (!this.#open.has(entry.stream)) this.#append(Buffer.from(fixed(entry.time), "latin1"));
+      if (!this.#open.has(entry.stream)) this.#append(Buffer.from(`${shownTime(entry.time)} `, "latin1"));
       if (entry.whole) this.#open.delete(entry.stream);
       else this.#open.add(entry.stream);
     }

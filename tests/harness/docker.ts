@@ -8,11 +8,10 @@ import { endSupervisor } from "./supervisor.ts";
 /** The stock docker clients of this machine: of the distribution (20.10 on Debian 12), and others. */
 export const dockerClients: readonly string[] = [
   ...new Set(
-    [
-      ...(process.env["PATH"] ?? "").split(":").map((folder) => join(folder, "docker")),
-      ...(process.env["MDOCKER_TEST_DOCKER"] ?? "").split(":"),
-    ]
-      .filter((path) => path !== "" && existsSync(path))
+    (process.env["PATH"] ?? "")
+      .split(":")
+      .map((folder) => join(folder, "docker"))
+      .filter((path) => existsSync(path))
       .map((path) => realpathSync(path)),
   ),
 ];

@@ -5,6 +5,7 @@ import { registerAttach } from "../routes/attach.ts";
 import { registerContainers } from "../routes/containers.ts";
 import { registerEvents } from "../routes/events.ts";
 import { registerLifecycle } from "../routes/lifecycle.ts";
+import { registerLogs } from "../routes/logs.ts";
 import { registerOwn } from "../routes/own.ts";
 import { registerPing } from "../routes/ping.ts";
 import { registerProcesses } from "../routes/processes.ts";
@@ -72,6 +73,7 @@ export async function createApp(engine: Engine, translators: Translators): Promi
   registerSystem(app, engine);
   registerContainers(app, engine, translators);
   registerEvents(app, engine);
+  registerLogs(app, engine);
   registerProcesses(app, engine);
   registerPrune(app, engine);
   registerOwn(app, engine);

@@ -8,7 +8,8 @@ import { apiVersionOf } from "./version.ts";
 /** The first version of the API that names the format with frames. */
 const framesNamed = 42;
 
-function contentType(request: FastifyRequest, terminal: boolean): string {
+/** The type of a stream of output: raw as from a terminal, or in frames. */
+export function streamType(request: FastifyRequest, terminal: boolean): string {
   const framed = !terminal && apiVersionOf(request.raw) >= framesNamed;
   return `application/vnd.docker.${framed ? "multiplexed" : "raw"}-stream`;
 }
@@ -46,7 +47,7 @@ export function hijack(request: FastifyRequest, reply: FastifyReply, terminal: b
   const lines = [
     upgraded ? "HTTP/1.1 101 UPGRADED" : "HTTP/1.1 200 OK",
     ...headers,
-    `content-type: ${contentType(request, terminal)}`,
+    `content-type: ${streamType(request, terminal)}`,
     ...(upgraded ? ["connection: Upgrade", "upgrade: tcp"] : ["connection: close"]),
   ];
   socket.write(`${lines.join("\r\n")}\r\n\r\n`);

@@ -107,6 +107,34 @@ describe.each(dockerClients.map((client) => [client]))("%s", (client) => {
     });
   });
 
+  test("shows logs", async () => {
+    await withDocker(client, async ({ docker, ask, start }) => {
+      await ask("run", "-d", "--name", "one", "lab", "sh", "-c", "echo a; echo c; sleep 0.1; echo b >&2");
+      await ask("wait", "one");
+      expect(await docker(["logs", "one"])).toEqual({ code: 0, stdout: "a\nc\n", stderr: "b\n" });
+      expect(await docker(["logs", "-n", "2", "one"])).toEqual({ code: 0, stdout: "c\n", stderr: "b\n" });
+      expect(await ask("logs", "-t", "-n", "2", "one")).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+\.\d{9}Z c$/);
+      expect(await ask("logs", "--since", "2099-01-01", "one")).toBe("");
+      await ask(
+        "run",
+        "-d",
+        "-t",
+        "--name",
+        "two",
+        "lab",
+        "sh",
+        "-c",
+        "for i in 1 2 3; do echo $i; sleep 0.2; done",
+      );
+      const followed = await start(["logs", "-f", "two"]).ended;
+      expect(followed).toEqual({ code: 0, stdout: "1\r\n2\r\n3\r\n", stderr: "" });
+      await ask("run", "-d", "--name", "three", "--log-driver", "none", "lab", "true");
+      const none = await docker(["logs", "three"]);
+      expect(none.stderr).toContain("configured logging driver does not support reading");
+      await ask("rm", "-f", "one", "two", "three");
+    });
+  });
+
   test("watches events", async () => {
     await withDocker(client, async ({ ask, start }) => {
       const events = start([
