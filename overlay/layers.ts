@@ -57,6 +57,15 @@ function optionText(lowers: readonly string[], upper: string, work: string, ephe
 }
 
 /**
+ * The options of a mount that shows the same files and cannot be written to: the writable layer is the topmost of the
+ * lowers, and nothing is made in it or beside it. They are never longer than those for writing. Pure.
+ */
+export function readOnlyOptions({ lowers, upper, cwd, links }: OverlayPlan): string {
+  const names = cwd === undefined ? [...lowers, upper] : [...links.map((_, i) => `l${i}`), "upper"];
+  return `lowerdir=${names.reverse().map(escapeOption).join(":")},${features}`;
+}
+
+/**
  * Plans the overlay mount of a container. Pure. When the names of the lowers do not fit into one page they are named by
  * links `l0`, `l1`... relative to `cwd`.
  * @throws SetupError for no lower, too many, or names too long even so.

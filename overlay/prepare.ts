@@ -11,6 +11,7 @@ import {
 import { hasErrno, SetupError } from "../src/core/errors.ts";
 import { removeTree } from "../src/core/remove-tree.ts";
 import type { OverlayPlan } from "./layers.ts";
+import { forgetVolatile } from "./volatile.ts";
 
 /** mkdir(2) that is content with a directory already there; says whether it made one. */
 function ensureDirectory(path: string, mode: number): boolean {
@@ -37,7 +38,7 @@ export function prepareLayers(plan: OverlayPlan): void {
     // mkdir(2) takes the umask off, and chown(2) the set-group bit.
     if ((lstatSync(plan.upper).mode & 0o7777) !== mode) chmodSync(plan.upper, mode);
   }
-  ensureDirectory(plan.work, 0o700);
+  if (!ensureDirectory(plan.work, 0o700)) forgetVolatile(plan.work);
   ensureDirectory(plan.merged, 0o755);
   for (const { path, target } of plan.links) {
     try {

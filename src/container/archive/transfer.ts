@@ -8,7 +8,7 @@ import type { ContainerRecord } from "../record.ts";
 import { readSpec } from "../store.ts";
 import type { ArchiveEntry } from "./entry.ts";
 import { type ArchivePath, archivePath, wholePath } from "./path.ts";
-import { openContainer, openContainerRoot } from "./root.ts";
+import { openContainer, openContainerForWriting, openContainerRoot } from "./root.ts";
 import { shown } from "./shown.ts";
 import { describeStat, type PathStat, pinPath } from "./stat.ts";
 import { readTar } from "./tar-read.ts";
@@ -135,7 +135,7 @@ export async function putEntries(
   options: PutOptions,
 ): Promise<number> {
   const { uid, gid } = readSpec(instance, record.id).process.user;
-  const root = openContainer(instance, record);
+  const root = await openContainerForWriting(instance, record);
   try {
     const place = openPlace(root.directory, record, path);
     try {

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
-import { planOverlay } from "../../../overlay/layers.ts";
+import { type OverlayPlan, planOverlay, readOnlyOptions } from "../../../overlay/layers.ts";
 import { prepareLayers } from "../../../overlay/prepare.ts";
+import { volatileMarks } from "../../../overlay/volatile.ts";
 import { bindMount, openSources } from "../../../rootfs/mounts.ts";
 import { enterRoot, freezeRoot, isolateMounts, mountOverlay } from "../../../rootfs/pivot.ts";
 import { SetupError } from "../../core/errors.ts";
@@ -14,6 +15,7 @@ import { openFlags } from "../../program/flags.ts";
 import { type Program, ProgramBuilder } from "../../program/step.ts";
 import { Directory } from "../../sys/directory.ts";
 import { cloneFlags } from "../../sys/namespaces.ts";
+import { removeAt } from "../after.ts";
 import { inherited } from "../inherited.ts";
 import { abandon, awaitChild, LaunchError, launch } from "../launch.ts";
 import type { ContainerRecord } from "../record.ts";
@@ -21,6 +23,7 @@ import { containerPaths, readSpec } from "../store.ts";
 
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
+const AT_FDCWD = -100;
 
 /** The files of a container as its processes see them, open. */
 export interface OpenRoot {
@@ -102,26 +105,53 @@ function standingMounts(mounts: readonly OciMount[]): OciMount[] {
     }));
 }
 
+/** How the files of a container that does not run are looked at. */
+export interface StoppedOptions {
+  /** With what is bound into it. */
+  readonly volumes: boolean;
+  /** For writing: by one at a time, see {@link layerLock}. */
+  readonly writable: boolean;
+}
+
+/**
+ * Who has this file locked, the document, which is there anyway, may mount the layer of a container for writing: a second
+ * mount would disturb the first.
+ */
+export function layerLock(instance: Instance, id: string): string {
+  return containerPaths(instance, id).spec;
+}
+
+/** Mounts the layers so that they can be written to, and leaves no trace of that in them. */
+function mountWritable(builder: ProgramBuilder, overlay: OverlayPlan): void {
+  mountOverlay(builder, overlay.merged, overlay.options, overlay.cwd);
+  volatileMarks(overlay.work).forEach((path, i) => {
+    const step = removeAt(AT_FDCWD, path, i > 0, "the layer can be mounted again, however this ends");
+    builder.add("child", { ...step, tolerate: ["ENOENT"] });
+  });
+}
+
 /**
  * The root of a container that does not run, made for this look: its overlay and, with `volumes`, what is bound into it.
- * @throws SetupError naming what could not be mounted.
+ * @throws SetupError naming what could not be mounted: read-only, that may be for want of a place to mount on.
  */
-export function openStopped(instance: Instance, record: ContainerRecord, volumes: boolean): OpenRoot {
+export function openStopped(instance: Instance, record: ContainerRecord, options: StoppedOptions): OpenRoot {
   const { directory } = containerPaths(instance, record.id);
   if (!existsSync(`${directory}/upper`))
     throw new SetupError(`container ${record.name} has no files: it is only being made, or was not kept`);
   const spec = readSpec(instance, record.id);
-  const overlay = planOverlay({ lowers: record.layers, directory, ephemeral: false });
-  prepareLayers(overlay);
+  // Volatile: else the kernel would write out the whole filesystem when we let go, and us wait for it.
+  const overlay = planOverlay({ lowers: record.layers, directory, ephemeral: true });
+  if (options.writable) prepareLayers(overlay);
   const program = viewProgram((builder) => {
     isolateMounts(builder);
-    mountOverlay(builder, overlay.merged, overlay.options, overlay.cwd);
-    const mounts = volumes ? standingMounts(spec.mounts) : [];
+    if (options.writable) mountWritable(builder, overlay);
+    else mountOverlay(builder, overlay.merged, readOnlyOptions(overlay), overlay.cwd);
+    const mounts = options.volumes ? standingMounts(spec.mounts) : [];
     const sources = openSources(builder, mounts, (path) => statSync(path).isDirectory());
     enterRoot(builder, overlay.merged);
     for (const [mount, opened] of sources)
       bindMount(builder, mount, opened, mount.source?.startsWith(`${directory}/`) !== true);
-    if (spec.root.readonly === true) freezeRoot(builder);
+    if (options.writable && spec.root.readonly === true) freezeRoot(builder);
   });
   return openView(program, directory);
 }

@@ -49,9 +49,17 @@ beforeAll(async () => {
 afterAll(async () => {
   await made.host.mdocker(["rm", "-f", ...names]);
   await up.ended;
+  await endSupervisor();
   await expectNothingLeft(made.host.fresh);
   await made.close();
 });
+
+/** The one that `start` has started. */
+async function endSupervisor(): Promise<void> {
+  const { lines } = await takeSnapshot(made.host.place);
+  for (const line of lines.processes.filter((text) => / supervisor\b/.test(text)))
+    process.kill(Number.parseInt(line, 10), "SIGTERM");
+}
 
 function folder(): string {
   return mkdtempSync(join(made.host.place.root, "test-"));
@@ -365,6 +373,33 @@ describe("cp", () => {
       `${join(back, "cap")} cap_net_raw=ep\n`,
     );
     await mdocker(["rm", "odd"]);
+  });
+
+  test("works on a container that was never started, and what it brings is there when it is", async () => {
+    const { mdocker } = made.host;
+    const create = ["create", "--name", "new", "--net", "none", "-v", "fresh:/deep/vol", "--restart", "no"];
+    expect((await mdocker([...create, "/bin/sh", "-c", "cat /deep/vol/f /f"])).code).toBe(0);
+    const from = folder();
+    writeFileSync(join(from, "f"), "brought\n");
+    await cp(join(from, "f"), "new:/deep/vol");
+    await cp(join(from, "f"), "new:/");
+    expect(await inside("new", "/deep/vol/f")).toBe("brought\n");
+    expect(readFileSync(join(made.host.place.root, "volumes/fresh/_data/f"), "utf8")).toBe("brought\n");
+    const { stdout } = await mdocker(["start", "-a", "new"]);
+    expect(stdout).toBe("brought\nbrought\n");
+    await mdocker(["rm", "new"]);
+  });
+
+  test("many at once into one container that has ended all arrive", async () => {
+    const from = folder();
+    const numbers = Array.from({ length: 12 }, (_, i) => `n${i}`);
+    for (const name of numbers) writeFileSync(join(from, name), name);
+    await Promise.all(numbers.map((name) => cp(join(from, name), "down:/etc")));
+    const found = await listing("down", "/etc/.");
+    for (const name of numbers) expect(found.some((line) => line.endsWith(`/${name}`))).toBe(true);
+    expect(readdirSync(join(made.host.place.root, "containers"), { recursive: true })).not.toContain(
+      "volatile",
+    );
   });
 
   test("leaves no mount, process or file, and no change in a container that it only read", async () => {

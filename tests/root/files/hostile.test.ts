@@ -313,12 +313,7 @@ describe("a hostile container", () => {
   test("cannot be read beyond its root by -L, by its links, or by /proc", async () => {
     const { mdocker } = made.host;
     const to = folder();
-    for (const path of [
-      "up:/out/file",
-      "up:/race/other/file",
-      "up:/proc/1/root/etc/passwd",
-      "up:/proc/self/cwd/x",
-    ]) {
+    for (const path of ["up:/out/file", "up:/proc/1/root/etc/passwd", "up:/proc/self/cwd/x"]) {
       for (const flags of [[], ["-L"]]) {
         const { code } = await mdocker(["cp", ...flags, path, to]);
         expect([path, code]).toEqual([path, 1]);
