@@ -33,22 +33,20 @@ export async function runExec(
   request: ExecRequest,
   { interactive }: { readonly interactive: boolean },
 ): Promise<number> {
-  const signals = catchSignals();
   // The container's own /dev/null may be anything by now.
   const input = interactive ? 0 : openSync("/dev/null", "r");
+  // A signal before the command runs ends us, and the monitor takes back what there is of it.
+  const started = await startExec(instance, container, request, {
+    lifetime: "foreground",
+    stdio: [input, 1, 2],
+  });
+  const signals = catchSignals();
   try {
-    const started = await startExec(instance, container, request, {
-      lifetime: "foreground",
-      stdio: [input, 1, 2],
-    });
-    try {
-      return exitCodeOf(await attend(started, signals));
-    } finally {
-      finishExec(instance, started);
-    }
+    return exitCodeOf(await attend(started, signals));
   } finally {
-    if (input !== 0) closeSync(input);
+    finishExec(instance, started);
     signals.release();
+    if (input !== 0) closeSync(input);
   }
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { SetupError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
+import { isReadable } from "../sys/poll.ts";
 import { isAlive } from "../sys/process.ts";
 import { receiveWithFd, sendWithFd } from "../sys/socket.ts";
 import { type ExecPlan, planExec, refuseStopped } from "./exec-plan.ts";
@@ -29,8 +30,23 @@ export interface StartedExec {
   readonly plan: ExecPlan;
 }
 
+/** Nearly always the child answers within so long; waiting for it at once is the fastest. */
+const promptMs = 50;
+const patientMs = 10;
+
+/**
+ * Waits until the child has something to say. One that takes longer, because its container has just been paused, or its
+ * working directory is of a server that is gone, must not hold up others that we serve.
+ */
+async function hear({ sync }: Launched): Promise<void> {
+  for (let ms = promptMs; !isReadable(sync.fd, ms); ms = 0)
+    await new Promise((resolve) => setTimeout(resolve, patientMs));
+}
+
 /** Takes the terminal that the child has opened. @throws LaunchError */
-function receiveTerminal({ sync }: Launched, { program }: ExecPlan): number {
+async function receiveTerminal(launched: Launched, { program }: ExecPlan): Promise<number> {
+  await hear(launched);
+  const { sync } = launched;
   const { bytes, fd } = receiveWithFd(sync.fd, 1);
   if (fd !== undefined) return fd;
   const failure = bytes.length === 0 ? undefined : sync.receive(bytes);
@@ -39,8 +55,10 @@ function receiveTerminal({ sync }: Launched, { program }: ExecPlan): number {
 }
 
 /** Lets the child go on to the command, and waits until execve has happened. @throws LaunchError */
-function go({ sync }: Launched, { program }: ExecPlan): void {
+async function go(launched: Launched, { program }: ExecPlan): Promise<void> {
+  const { sync } = launched;
   sync.go();
+  await hear(launched);
   const message = sync.receive();
   if (message?.kind === "failed") throw new LaunchError(program, message);
   sync.close();
@@ -109,8 +127,8 @@ async function startPlanned(
     launched = launchPlan(plan, directory.own, directory.all, stdio);
     const record = recordOf(plan, id, request, launched);
     writeExecRecord(instance, record);
-    if (request.terminal) terminal = receiveTerminal(launched, plan);
-    go(launched, plan);
+    if (request.terminal) terminal = await receiveTerminal(launched, plan);
+    await go(launched, plan);
     if (terminal !== undefined && lifetime === "detached") {
       sendWithFd(launched.control.fd, terminal);
       closeSync(terminal);

@@ -138,6 +138,22 @@ describe("an exec that a server keeps", () => {
     await end("kept", container);
   });
 
+  test("that is slow to start holds up nobody else", async () => {
+    // A hundredth of a processor, and a container that wants all of it.
+    const busy = ["/bin/sh", "-c", "echo ready; while :; do :; done"];
+    const container = await run("kept", ["--cpus", "0.01"], busy);
+    let turns = 0;
+    const clock = setInterval(() => {
+      turns += 1;
+    }, 1);
+    const started = await start(["/bin/true"]);
+    clearInterval(clock);
+    expect(turns).toBeGreaterThan(3);
+    expect(await awaitExec(host().place, started)).toBe(0);
+    forget(started);
+    await end("kept", container);
+  });
+
   test("fifty at once, each with its own code", async () => {
     const container = await run("kept");
     const before = readdirSync("/proc/self/fd").length;
