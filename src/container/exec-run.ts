@@ -5,7 +5,7 @@ import { exitCodeOf } from "../program/message.ts";
 import { finishExec, leaveExec, type StartedExec, startExec } from "./exec.ts";
 import type { ExecRequest } from "./exec-request.ts";
 import type { ContainerRecord } from "./record.ts";
-import { catchSignals, type Signals } from "./signals.ts";
+import { catchSignals, type Signals, signalCode } from "./signals.ts";
 
 /** Passes output, keys, signals and resizes on, until the monitor says how the command ended. Returns its wait status. */
 async function attend({ launched, record, terminal }: StartedExec, signals: Signals): Promise<number> {
@@ -35,16 +35,24 @@ export async function runExec(
 ): Promise<number> {
   // The container's own /dev/null may be anything by now.
   const input = interactive ? 0 : openSync("/dev/null", "r");
-  // A signal before the command runs ends us, and the monitor takes back what there is of it.
-  const started = await startExec(instance, container, request, {
-    lifetime: "foreground",
-    stdio: [input, 1, 2],
-  });
   const signals = catchSignals();
+  const refuse = (): void => {
+    const [name] = signals.caught;
+    if (name !== undefined)
+      throw new MdockerError(`interrupted by ${name}: nothing was executed`, signalCode(name));
+  };
   try {
-    return exitCodeOf(await attend(started, signals));
+    const started = await startExec(instance, container, request, {
+      lifetime: "foreground",
+      stdio: [input, 1, 2],
+      refuse,
+    });
+    try {
+      return exitCodeOf(await attend(started, signals));
+    } finally {
+      finishExec(instance, started);
+    }
   } finally {
-    finishExec(instance, started);
     signals.release();
     if (input !== 0) closeSync(input);
   }

@@ -18,6 +18,8 @@ export interface ExecOptions {
   readonly stdio: readonly [number, number, number];
   /** 64 hex digits; default: a new one. */
   readonly id?: string | undefined;
+  /** Of a foreground exec, asked while the command does not run yet: throws when nobody wants it any more. */
+  readonly refuse?: (() => void) | undefined;
 }
 
 /** A command that runs in a container. */
@@ -38,14 +40,20 @@ const patientMs = 10;
  * Waits until the child has something to say. One that takes longer, because its container has just been paused, or its
  * working directory is of a server that is gone, must not hold up others that we serve.
  */
-async function hear({ sync }: Launched): Promise<void> {
-  for (let ms = promptMs; !isReadable(sync.fd, ms); ms = 0)
+async function hear({ sync }: Launched, refuse: ExecOptions["refuse"]): Promise<void> {
+  for (let ms = promptMs; !isReadable(sync.fd, ms); ms = 0) {
     await new Promise((resolve) => setTimeout(resolve, patientMs));
+    refuse?.();
+  }
 }
 
 /** Takes the terminal that the child has opened. @throws LaunchError */
-async function receiveTerminal(launched: Launched, { program }: ExecPlan): Promise<number> {
-  await hear(launched);
+async function receiveTerminal(
+  launched: Launched,
+  { program }: ExecPlan,
+  refuse: ExecOptions["refuse"],
+): Promise<number> {
+  await hear(launched, refuse);
   const { sync } = launched;
   const { bytes, fd } = receiveWithFd(sync.fd, 1);
   if (fd !== undefined) return fd;
@@ -55,10 +63,10 @@ async function receiveTerminal(launched: Launched, { program }: ExecPlan): Promi
 }
 
 /** Lets the child go on to the command, and waits until execve has happened. @throws LaunchError */
-async function go(launched: Launched, { program }: ExecPlan): Promise<void> {
+async function go(launched: Launched, { program }: ExecPlan, refuse: ExecOptions["refuse"]): Promise<void> {
   const { sync } = launched;
   sync.go();
-  await hear(launched);
+  await hear(launched, refuse);
   const message = sync.receive();
   if (message?.kind === "failed") throw new LaunchError(program, message);
   sync.close();
@@ -116,19 +124,25 @@ async function startPlanned(
   plan: ExecPlan,
   request: ExecRequest,
   id: string,
-  { lifetime, stdio }: ExecOptions,
+  { lifetime, stdio, refuse: asked }: ExecOptions,
 ): Promise<StartedExec> {
   const { container } = plan;
   const directory = makeExecDirectory(instance, container.id, id);
   if (directory === undefined) return refuseStopped(container);
   let launched: Launched | undefined;
   let terminal: number | undefined;
+  let refused = false;
+  const refuse = (): void => {
+    refused = true;
+    asked?.();
+    refused = false;
+  };
   try {
     launched = launchPlan(plan, directory.own, directory.all, stdio);
     const record = recordOf(plan, id, request, launched);
     writeExecRecord(instance, record);
-    if (request.terminal) terminal = await receiveTerminal(launched, plan);
-    await go(launched, plan);
+    if (request.terminal) terminal = await receiveTerminal(launched, plan, refuse);
+    await go(launched, plan, refuse);
     if (terminal !== undefined && lifetime === "detached") {
       sendWithFd(launched.control.fd, terminal);
       closeSync(terminal);
@@ -136,6 +150,12 @@ async function startPlanned(
     }
     return { record, terminal, launched, plan };
   } catch (error) {
+    if (refused && launched !== undefined) {
+      // What hangs may hang for long: its monitor, which loses us by this, kills it and removes what there is of it.
+      for (const stream of [launched.sync, launched.control]) stream.close();
+      if (terminal !== undefined) closeSync(terminal);
+      throw error;
+    }
     const first =
       launched === undefined
         ? undefined

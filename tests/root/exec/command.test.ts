@@ -260,6 +260,22 @@ describe("what ends it", () => {
       expect((await running.ended).code).toBe(5);
     }));
 
+  test("a signal while it does not run yet", async () => {
+    // A hundredth of a processor, and a container that wants all of it: whatever begins in it takes long.
+    const busy = await run("busy", ["--cpus", "0.01"], ["/bin/sh", "-c", "echo ready; while :; do :; done"]);
+    const { id } = await inspect("busy");
+    const running = host().start(["exec", "busy", "/bin/true"]);
+    await expect.poll(() => execs(id).length, { interval: 5 }).toBe(1);
+    running.child.kill("SIGINT");
+    expect(await running.ended).toEqual({
+      code: 130,
+      stdout: "",
+      stderr: "mdocker: interrupted by SIGINT: nothing was executed\n",
+    });
+    await expect.poll(() => execs(id)).toEqual([]);
+    await end("busy", busy);
+  });
+
   test("the container's end, by whatever", () =>
     inside([], async () => {
       // Another container than the one of `inside`, which stays.
