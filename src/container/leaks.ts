@@ -20,6 +20,7 @@ export interface JudgedProcess extends Omit<ProcessFiles, "files"> {
 
 /** What belongs to a container, to hold open files against. */
 interface Inside {
+  readonly cgroup: string;
   readonly pids: ReadonlySet<number>;
   /** Mounts by namespace: `mnt:[1]`. */
   readonly mounts: ReadonlyMap<string, ReadonlySet<number>>;
@@ -44,15 +45,25 @@ function mountsOf(pid: number): Set<number> {
   return new Set([...text.matchAll(/^\d+/gm)].map(([id]) => Number(id)));
 }
 
+/** True for a process of the container that was started since its processes were listed. */
+function isNew(pid: number | string, cgroup: string): boolean {
+  const text = ifThere(() => readFileSync(`/proc/${pid}/cgroup`, "utf8")) ?? `/${cgroup}\n`;
+  return text.split("\n").some((line) => line.endsWith(`/${cgroup}`) || line.includes(`/${cgroup}/`));
+}
+
 /** Who of the host's other processes holds these pipes and sockets open. */
-function findHolders(wanted: ReadonlySet<string>, pids: ReadonlySet<number>): Map<string, string> {
+function findHolders(
+  wanted: ReadonlySet<string>,
+  pids: ReadonlySet<number>,
+  cgroup: string,
+): Map<string, string> {
   const found = new Map<string, string>();
   if (wanted.size === 0) return found;
   for (const entry of readdirSync("/proc")) {
     if (!/^\d+$/.test(entry) || pids.has(Number(entry))) continue;
     for (const fd of ifAllowed(() => readdirSync(`/proc/${entry}/fd`)) ?? []) {
       const name = ifAllowed(() => readlinkSync(`/proc/${entry}/fd/${fd}`));
-      if (name === undefined || !wanted.has(name) || found.has(name)) continue;
+      if (name === undefined || !wanted.has(name) || found.has(name) || isNew(entry, cgroup)) continue;
       const command = ifAllowed(() => readFileSync(`/proc/${entry}/comm`, "utf8"))?.trim() ?? "?";
       found.set(name, `${command} (${entry})`);
     }
@@ -84,7 +95,8 @@ function leadsOut(process: ProcessFiles, file: OpenFile, inside: Inside): string
     return inside.namespaces.has(name) ? undefined : "a namespace that is not the container's";
   if (type === "ANON") {
     const { pidfd } = file;
-    const foreign = pidfd !== undefined && pidfd > 0 && !inside.pids.has(pidfd);
+    const foreign =
+      pidfd !== undefined && pidfd > 0 && !inside.pids.has(pidfd) && !isNew(pidfd, inside.cgroup);
     return foreign ? `process ${pidfd} of the host` : undefined;
   }
   if (name.startsWith("pipe:[")) {
@@ -108,6 +120,7 @@ function leadsOut(process: ProcessFiles, file: OpenFile, inside: Inside): string
 
 function lookInside(record: ContainerRecord, processes: readonly ProcessFiles[]): Inside {
   const init = record.init?.pid ?? 0;
+  const { cgroup = "" } = record;
   const pids = new Set(processes.map(({ pid }) => pid));
   const host = new Set([
     ...namespacesOf("self"),
@@ -134,7 +147,7 @@ function lookInside(record: ContainerRecord, processes: readonly ProcessFiles[])
     }
   }
   const ownNetwork = ifThere(() => statSync(`/proc/${init}/ns/net`).ino);
-  return { pids, mounts, namespaces, ownNetwork, peers, holders: findHolders(wanted, pids) };
+  return { pids, mounts, namespaces, ownNetwork, peers, holders: findHolders(wanted, pids, cgroup), cgroup };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { planCgroup } from "../../../cgroup/plan.ts";
 import { readFileIfAny } from "../../../cgroup/processes.ts";
 import { countDevicePrograms } from "../../sys/bpf.ts";
@@ -86,26 +86,30 @@ function verifyDeviceList({ cgroups, cgroup, spec }: Subject): Finding[] {
   return list;
 }
 
-/** Whether every process is where the limits are. */
-function verifyMembership({ cgroups, cgroup, processes }: Subject): Finding[] {
-  const { list, add } = findings("limits");
+/** True when a process is where the limits are, in every hierarchy that has some; also when it has gone. */
+export function isLimited(
+  { cgroups, cgroup }: Pick<Subject, "cgroups" | "cgroup">,
+  pid: number | string,
+): boolean {
   const joined = new Set<string>();
   if (cgroups.driver === "v1") {
     for (const [controller, mountPoint] of cgroups.controllers) {
-      if (readFileIfAny(`${mountPoint}/${cgroup}/cgroup.procs`) !== undefined) joined.add(controller);
+      if (existsSync(`${mountPoint}/${cgroup}`)) joined.add(controller);
     }
   }
-  const outside = processes.filter(({ pid }) => {
-    const lines = (ifThere(() => readFileSync(`/proc/${pid}/cgroup`, "utf8")) ?? "").split("\n");
-    return lines.some((line) => {
-      const [, controllers = "", path = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-      const counts =
-        cgroups.driver === "v2"
-          ? controllers === ""
-          : controllers.split(",").some((name) => joined.has(name));
-      return line !== "" && counts && !`${path}/`.includes(`/${cgroup}/`);
-    });
+  const lines = (ifThere(() => readFileSync(`/proc/${pid}/cgroup`, "utf8")) ?? "").split("\n");
+  return lines.every((line) => {
+    const [, controllers = "", path = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    const counts =
+      cgroups.driver === "v2" ? controllers === "" : controllers.split(",").some((name) => joined.has(name));
+    return line === "" || !counts || `${path}/`.includes(`/${cgroup}/`);
   });
+}
+
+function verifyMembership(subject: Subject): Finding[] {
+  const { list, add } = findings("limits");
+  const { processes } = subject;
+  const outside = processes.filter(({ pid }) => !isLimited(subject, pid));
   const all = `all ${processes.length} processes`;
   add("cgroup", all, outside.length === 0 ? all : `not ${listed(outside.map(named))}`);
   return list;

@@ -1,6 +1,8 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { OciNamespaceType } from "../../core/oci.ts";
+import { ifThere } from "../open-files.ts";
 import { type Finding, findings, listed } from "./finding.ts";
+import { isLimited } from "./limits.ts";
 import { named, namespaceOf, type Subject } from "./subject.ts";
 
 /** The kinds of namespaces, as /proc/PID/ns and as the OCI document name them. */
@@ -47,21 +49,50 @@ export function verifyNamespaces(subject: Subject): Finding[] {
   }
   const [inner] = processes.filter(({ pid }) => pid === init).map(({ pids }) => pids.at(-1));
   add("pid 1", "1 inside", `${inner ?? "gone"} inside, ${init} here`, inner === 1);
-  const outside = escaped(subject);
+  const { escaped, visitors } = findOthers(subject);
+  const inside = `${processes.length} in its cgroup`;
+  const all = "all in its cgroup";
   add(
     "processes of its pid namespace",
-    "all in its cgroup",
-    outside.length === 0 ? `${processes.length} in its cgroup` : `not in it: ${listed(outside)}`,
-    outside.length === 0,
+    all,
+    escaped.length === 0 ? inside : `not in it: ${listed(escaped)}`,
+    escaped.length === 0,
   );
+  add("others in its namespaces", "none", visitors.length === 0 ? "none" : listed(visitors));
   return list;
 }
 
-/** Processes that are in the container's pid namespace and not in its cgroup: no limit holds for them. */
-function escaped({ init, processes }: Subject): string[] {
-  const own = namespaceOf(init, "pid");
+/** Another container that was asked to share this one's network says so by where its processes are. */
+function isContainer({ instance }: Subject, pid: string): boolean {
+  const text = ifThere(() => readFileSync(`/proc/${pid}/cgroup`, "utf8")) ?? "";
+  return new RegExp(`/${instance.prefix}/[0-9a-f]{64}(/|$)`, "m").test(text);
+}
+
+/**
+ * Processes outside of the cgroup, for which no limit holds: those of its own pid namespace, and those of the host that
+ * have entered another namespace of it.
+ */
+function findOthers(subject: Subject): { readonly escaped: string[]; readonly visitors: string[] } {
+  const { init, processes, spec } = subject;
   const known = new Set(processes.map(({ pid }) => pid));
-  return readdirSync("/proc").filter(
-    (entry) => /^\d+$/.test(entry) && !known.has(Number(entry)) && namespaceOf(entry, "pid") === own,
-  );
+  const own = kinds
+    .filter(([, type]) =>
+      spec.linux.namespaces.some((asked) => asked.type === type && asked.path === undefined),
+    )
+    .map(([kind]) => [kind, namespaceOf(init, kind)] as const)
+    .filter(([, name]) => name !== undefined);
+  const escaped: string[] = [];
+  const visitors: string[] = [];
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid) || known.has(Number(pid))) continue;
+    const shared = own.filter(([kind, name]) => namespaceOf(pid, kind) === name).map(([kind]) => kind);
+    // One that was started since they were listed is where it should be.
+    if (shared.length === 0 || isLimited(subject, pid)) continue;
+    if (shared.includes("pid")) escaped.push(pid);
+    else if (!(shared.join() === "net" && isContainer(subject, pid))) {
+      const name = ifThere(() => readFileSync(`/proc/${pid}/comm`, "utf8"))?.trim() ?? "?";
+      visitors.push(`${name} (${pid}): ${shared.join(", ")}`);
+    }
+  }
+  return { escaped, visitors };
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Finding } from "../../../src/container/verify/finding.ts";
+import { startCommand } from "../../harness/command.ts";
 import { sharedHost } from "../../harness/shared-host.ts";
 import { cgroupDirectories, endAll, inspected, intrude, startReady } from "./container.ts";
 
@@ -80,6 +81,21 @@ describe("what somebody has changed behind its back is found", () => {
     });
     await endAll(host(), { leaky: run });
     await intruder.ended;
+  });
+
+  test("a process of the host in its network namespace alone", async () => {
+    const run = await startReady(host(), "visited", ["--net", "none"]);
+    const init = await inspected(host(), "visited", "{{.init.pid}}");
+    const command = ["nsenter", "--target", init, "--net", "sh", "-c", "echo entered; exec sleep 1000"];
+    const visitor = startCommand([...host().place.enter, ...command], { env: host().env });
+    await visitor.says(/entered/);
+    expect(await broken("visited")).toEqual({
+      "others in its namespaces": expect.stringMatching(/^(sh|sleep) \(\d+\): net$/) as string,
+    });
+    visitor.child.kill("SIGKILL");
+    await visitor.ended;
+    expect(await broken("visited")).toEqual({});
+    await endAll(host(), { visited: run });
   });
 
   test("limits, and who they hold for", async () => {
