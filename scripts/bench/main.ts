@@ -8,9 +8,11 @@ import { findInstance } from "../../src/core/paths.ts";
 import { formatBytes } from "../../src/core/units.ts";
 import { makeTestHost } from "../../tests/harness/host.ts";
 import { makeLabImage } from "../../tests/harness/lab-image.ts";
+import { api } from "./api.ts";
 import { type Bench, type BenchContext, keepsBounds, type Row } from "./bench.ts";
 import { burst } from "./burst.ts";
 import { costs } from "./costs.ts";
+import { crowd } from "./crowd.ts";
 import { engine } from "./engine.ts";
 import { exec } from "./exec.ts";
 import { growth } from "./growth.ts";
@@ -23,7 +25,7 @@ import { whole } from "./whole.ts";
 // `make bench`: starts itself a second time inside a throw-away host, so that nothing it measures has to enter
 // namespaces first, and the machine's own network stays untouched.
 
-const benches: readonly Bench[] = [whole, exec, engine, burst, throughput, memory, growth, costs];
+const benches: readonly Bench[] = [whole, exec, engine, burst, api, crowd, throughput, memory, growth, costs];
 const variable = "MDOCKER_BENCH";
 
 /** What the inner process is told by the outer one. */

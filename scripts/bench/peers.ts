@@ -17,6 +17,8 @@ export interface Peers {
   readonly enter: readonly string[];
   readonly podman: Peer;
   readonly docker: Peer;
+  /** Where dockerd listens. */
+  readonly dockerSocket: string;
   /** Path of crun's or runc's program, where installed. */
   readonly crun: string | undefined;
   readonly runc: string | undefined;
@@ -149,6 +151,7 @@ export async function startPeers(
     enter,
     podman: startPodman(setting),
     docker: docker.peer,
+    dockerSocket: join(folder, "docker.sock"),
     crun: which("crun"),
     runc: which("runc"),
     bwrap: which("bwrap"),
