@@ -1,10 +1,15 @@
 import { closeSync, read, type Stats } from "node:fs";
+import { SetupError } from "../../core/errors.ts";
 import type { RawPath } from "../../core/raw-path.ts";
 import { Directory, linkTarget, type Pinned, reopen } from "../../sys/directory.ts";
 import { getAttribute } from "../../sys/xattr.ts";
 import type { ArchiveEntry, EntryKind } from "./entry.ts";
+import { shown } from "./shown.ts";
 
 const chunkSize = 256 * 1024;
+
+/** No path that a program can name has more directories; each takes a descriptor while we are in it. */
+const deepest = 2048;
 
 /** The attribute that docker copies: what a program may do beyond its user's rights. */
 const capability = "security.capability";
@@ -119,6 +124,10 @@ async function* inside(
         const entry = describe(path, pinned, seen);
         if (entry !== undefined) yield entry;
         if (pinned.stat.isDirectory()) {
+          if (levels.length === deepest)
+            throw new SetupError(
+              `${shown(path)}: directories lie more than ${deepest} deep: too deep to copy`,
+            );
           levels.push(enter(pinned.fd, `${path}/`));
           taken = true;
         }
