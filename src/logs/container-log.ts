@@ -1,7 +1,9 @@
 import { monotonicMs } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
 import { Batch, closingOf } from "./encode.ts";
 import { type Disk, LogFile, LogWriteError, logPath, realDisk } from "./log-file.ts";
 import { countMessages, Framer, messageEnd } from "./message.ts";
+import { OpenLines } from "./open-lines.ts";
 import type { LogOptions } from "./options.ts";
 import { stampNow } from "./stamp.ts";
 
@@ -26,6 +28,17 @@ interface Run {
   at: number;
 }
 
+/** Where a log lies, and who hears of it. */
+export interface LogPlace {
+  /** The container's own. */
+  readonly directory: string;
+  /** A file that keeps the lines that are not ended yet, for the next writer should this one be killed. */
+  readonly openLines?: string | undefined;
+  /** Is told what goes wrong, once each. */
+  readonly say: (line: string) => void;
+  readonly disk?: Disk;
+}
+
 export interface LogStats {
   /** Bytes that wait for the disk. */
   readonly waiting: number;
@@ -43,7 +56,8 @@ export class ContainerLog {
   readonly #file: LogFile;
   readonly #options: FileOptions;
   readonly #say: (line: string) => void;
-  readonly #framers: Readonly<Record<LogStream, Framer>> = { stdout: new Framer(), stderr: new Framer() };
+  readonly #framers: Readonly<Record<LogStream, Framer>>;
+  readonly #openLines: OpenLines | undefined;
   readonly #queue: Run[] = [];
   #waiting = 0;
   /** Dropped, and not yet told in the log. */
@@ -56,11 +70,21 @@ export class ContainerLog {
   #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #complained = new Set<string>();
 
-  /** @throws what open(2) says about the file. */
-  constructor(directory: string, options: FileOptions, say: (line: string) => void, disk: Disk = realDisk) {
+  /** @throws what open(2) says about the files. */
+  constructor({ directory, openLines, say, disk = realDisk }: LogPlace, options: FileOptions) {
     this.#options = options;
     this.#say = say;
-    this.#file = new LogFile(logPath(directory), options.maxFile, disk);
+    this.#openLines = openLines === undefined ? undefined : new OpenLines(openLines);
+    try {
+      this.#file = new LogFile(logPath(directory), options.maxFile, disk);
+    } catch (error) {
+      this.#openLines?.close();
+      throw error;
+    }
+    this.#framers = {
+      stdout: new Framer(this.#openLines?.load("stdout")),
+      stderr: new Framer(this.#openLines?.load("stderr")),
+    };
   }
 
   get stats(): LogStats {
@@ -70,6 +94,7 @@ export class ContainerLog {
   /** Takes what the container has written. The promise, if there is one, asks to wait with more until it is resolved. */
   readonly take = (stream: LogStream, bytes: Buffer): undefined | Promise<void> => {
     const runs = this.#framers[stream].push(bytes);
+    this.#saveOpen(stream);
     if (runs.length > 0) {
       const closing = closingOf(stream, stampNow());
       for (const run of runs) this.#offer(run, closing);
@@ -100,6 +125,16 @@ export class ContainerLog {
     await this.flush();
     if (this.#untold > 0) this.#write(this.#fill(this.#batch()));
     this.#file.close();
+    for (const stream of ["stdout", "stderr"] as const) this.#saveOpen(stream);
+    this.#openLines?.close();
+  }
+
+  #saveOpen(stream: LogStream): void {
+    try {
+      this.#openLines?.save(stream, this.#framers[stream].open);
+    } catch (error) {
+      this.#complain("open", `lines that are not ended are not safe: ${messageOf(error)}`);
+    }
   }
 
   #push(bytes: Buffer, closing: Buffer): void {
@@ -195,7 +230,7 @@ export class ContainerLog {
       this.#file.rotate();
       this.#complained.delete("rotate");
     } catch (error) {
-      this.#complain("rotate", `it cannot be rotated, and grows: ${(error as Error).message}`);
+      this.#complain("rotate", `it cannot be rotated, and grows: ${messageOf(error)}`);
     }
     return maxSize;
   }
@@ -233,14 +268,9 @@ export class ContainerLog {
 }
 
 /**
- * Opens the log of the container whose directory this is, to append to what there is; undefined for the driver `none`.
- * `say` is told, once each, what goes wrong later.
+ * Opens the log of a container, to append to what there is; undefined for the driver `none`.
  * @throws what open(2) says.
  */
-export function openContainerLog(
-  directory: string,
-  options: LogOptions,
-  say: (line: string) => void,
-): ContainerLog | undefined {
-  return options.driver === "none" ? undefined : new ContainerLog(directory, options, say);
+export function openContainerLog(place: LogPlace, options: LogOptions): ContainerLog | undefined {
+  return options.driver === "none" ? undefined : new ContainerLog(place, options);
 }

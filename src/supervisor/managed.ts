@@ -14,6 +14,7 @@ import {
   NotModifiedError,
   SetupError,
 } from "../core/errors.ts";
+import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { type ContainerLog, openContainerLog } from "../logs/container-log.ts";
 import { parseLogOptions } from "../logs/options.ts";
@@ -257,10 +258,13 @@ export class ManagedContainer {
   /** Opens what keeps its output; undefined when it is not to be kept. @throws what open(2) says. */
   #openLog({ name }: ContainerRecord): ContainerLog | undefined {
     const { driver, options } = this.request.log ?? { driver: "json-file", options: {} };
-    const { directory } = containerPaths(this.instance, this.id);
-    return openContainerLog(directory, parseLogOptions(driver, options), (line) =>
-      this.#say(`container ${name}: ${line}`),
-    );
+    const { directory, run } = containerPaths(this.instance, this.id);
+    const place = {
+      directory,
+      openLines: join(run, "open-lines"),
+      say: (line: string) => this.#say(`container ${name}: ${line}`),
+    };
+    return openContainerLog(place, parseLogOptions(driver, options));
   }
 
   #finish(started: ContainerRecord, exit: ExitRecord): ContainerRecord {

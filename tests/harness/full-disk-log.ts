@@ -6,7 +6,7 @@ import { parseLogOptions } from "../../src/logs/options.ts";
 /** `full-disk-log DIRECTORY`: writes a log to a filesystem of 1 MiB until it is full and on, then makes room, and on. */
 const [directory = ""] = process.argv.slice(2);
 const said: string[] = [];
-const log = openContainerLog(directory, parseLogOptions("json-file", {}), (line) => said.push(line));
+const log = openContainerLog({ directory, say: (line) => said.push(line) }, parseLogOptions("json-file", {}));
 if (log === undefined) throw new Error("no log");
 writeFileSync(join(directory, "ballast"), Buffer.alloc(512 * 1024));
 let sent = 0;

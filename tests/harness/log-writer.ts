@@ -7,7 +7,10 @@ import { openFifo } from "../../src/sys/fifo.ts";
 /** `log-writer DIRECTORY FIFO NAME=VALUE...`: keeps what comes through the FIFO, until all its writers are gone. */
 const [directory = "", fifo = "", ...pairs] = process.argv.slice(2);
 const options = Object.fromEntries(pairs.map((pair) => pair.split("=") as [string, string]));
-const log = openContainerLog(directory, parseLogOptions("json-file", options), (line) => console.log(line));
+const log = openContainerLog(
+  { directory, openLines: `${fifo}.open`, say: (line) => console.log(line) },
+  parseLogOptions("json-file", options),
+);
 if (log === undefined) throw new Error("no log");
 const fanout = new Fanout();
 fanout.add(log.take);

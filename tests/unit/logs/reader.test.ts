@@ -20,8 +20,9 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 function open(options: Readonly<Record<string, string>> = {}): ContainerLog {
-  const log = openContainerLog(directory, parseLogOptions("json-file", options), (line) =>
-    expect.unreachable(line),
+  const log = openContainerLog(
+    { directory, say: (line) => expect.unreachable(line) },
+    parseLogOptions("json-file", options),
   );
   if (log === undefined) throw new Error("no log");
   return log;
