@@ -4,6 +4,7 @@ import type { Engine } from "../engine.ts";
 import { registerAttach } from "../routes/attach.ts";
 import { registerContainers } from "../routes/containers.ts";
 import { registerEvents } from "../routes/events.ts";
+import { registerExec } from "../routes/exec.ts";
 import { registerLifecycle } from "../routes/lifecycle.ts";
 import { registerLogs } from "../routes/logs.ts";
 import { registerOwn } from "../routes/own.ts";
@@ -73,6 +74,7 @@ export async function createApp(engine: Engine, translators: Translators): Promi
   registerSystem(app, engine);
   registerContainers(app, engine, translators);
   registerEvents(app, engine);
+  registerExec(app, engine);
   registerLogs(app, engine);
   registerProcesses(app, engine);
   registerPrune(app, engine);

@@ -11,6 +11,8 @@ export interface Streams {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly stdin: Writable | undefined;
+  /** The client is not told of the end of the output before this is resolved: it asks how it ended then. */
+  readonly over?: Promise<unknown> | undefined;
 }
 
 /** Which of the streams the client asked for. */
@@ -81,6 +83,10 @@ function finish(connection: Duplex): void {
  */
 export function relay(connection: Duplex, streams: Streams, wanted: Wanted, gone: () => void): void {
   connection.once("close", gone);
-  passOutput(connection, streams, wanted, () => finish(connection));
+  passOutput(connection, streams, wanted, () => {
+    const end = (): void => finish(connection);
+    if (streams.over === undefined) end();
+    else streams.over.then(end, end);
+  });
   passInput(connection, wanted.stdin ? streams.stdin : undefined);
 }

@@ -4,6 +4,7 @@ import { parseSignal } from "../../core/signal.ts";
 import type { Engine, StopOptions } from "../engine.ts";
 import { queryOf, referenceOf } from "../http/params.ts";
 import { flagOf, integerOf, type Query, textOf } from "../http/query.ts";
+import { sizeOf } from "../http/size.ts";
 
 const SIGKILL = 9;
 
@@ -35,21 +36,6 @@ function requireRunning(engine: Engine, reference: string, doing: string): void 
   const { id, state } = engine.find(reference);
   if (state !== "running" && state !== "paused")
     throw new ConflictError(`${doing}: ${reference}: Container ${id} is not running`);
-}
-
-/** The size of a terminal, in rows and columns. @throws UsageError */
-export function sizeOf(query: Query): { readonly rows: number; readonly columns: number } {
-  const [rows, columns] = [integerOf(query, "h"), integerOf(query, "w")];
-  for (const [name, value] of [
-    ["h", rows],
-    ["w", columns],
-  ] as const) {
-    if (value === undefined || value < 0 || value > 65_535)
-      throw new UsageError(
-        `${name}: ${value ?? "missing"}: expected the size of a terminal, from 0 to 65535`,
-      );
-  }
-  return { rows: rows ?? 0, columns: columns ?? 0 };
 }
 
 /** What changes the state of one container: start, stop, restart, kill, pause, unpause, rename, resize, remove. */

@@ -107,6 +107,40 @@ describe.each(dockerClients.map((client) => [client]))("%s", (client) => {
     });
   });
 
+  test("executes further commands", async () => {
+    await withDocker(client, async ({ docker, ask }) => {
+      await ask("run", "-d", "--name", "host", "lab", "sleep", "1000");
+      expect(await docker(["exec", "host", "sh", "-c", "echo out; echo err >&2; exit 4"])).toEqual({
+        code: 4,
+        stdout: "out\n",
+        stderr: "err\n",
+      });
+      const typed = await docker(
+        ["exec", "-i", "-e", "X=1", "-w", "/tmp", "host", "sh", "-c", "pwd; cat; echo $X"],
+        {
+          input: "typed\n",
+        },
+      );
+      expect(typed).toEqual({ code: 0, stdout: "/tmp\ntyped\n1\n", stderr: "" });
+      expect(await ask("exec", "-t", "host", "sh", "-c", "tty; stty size")).toMatch(/^\/dev\/pts\/\d+\r\n/);
+      const missing = await docker(["exec", "host", "/nothing"]);
+      expect(missing.code).toBe(127);
+      expect(missing.stderr + missing.stdout).toContain("/nothing");
+      await ask("exec", "-d", "host", "sh", "-c", "echo done > /tmp/done; sleep 1000");
+      const deadline = Date.now() + 10_000;
+      while ((await docker(["exec", "host", "cat", "/tmp/done"])).stdout !== "done\n") {
+        if (Date.now() > deadline) throw new Error("the detached command has done nothing");
+      }
+      const big = await docker(["exec", "host", "seq", "1", "200000"]);
+      expect(big.stdout.split("\n").length).toBe(200_001);
+      expect(await ask("stop", "-t", "0", "host")).toBe("host");
+      const ended = await docker(["exec", "host", "true"]);
+      expect(ended.code).toBe(1);
+      expect(ended.stderr).toContain("is not running");
+      await ask("rm", "host");
+    });
+  });
+
   test("shows logs", async () => {
     await withDocker(client, async ({ docker, ask, start }) => {
       await ask("run", "-d", "--name", "one", "lab", "sh", "-c", "echo a; echo c; sleep 0.1; echo b >&2");
