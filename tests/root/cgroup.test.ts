@@ -17,7 +17,7 @@ import { hierarchies, homeDirectory } from "../../cgroup/place.ts";
 import { planCgroup } from "../../cgroup/plan.ts";
 import { listProcesses, readFileIfAny } from "../../cgroup/processes.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
-import { readStats } from "../../cgroup/stats.ts";
+import { readStats, readUsage } from "../../cgroup/stats.ts";
 import { updateCgroup } from "../../cgroup/update.ts";
 import { SetupError } from "../../src/core/errors.ts";
 import type { OciResources } from "../../src/core/oci.ts";
@@ -100,6 +100,27 @@ describe("limits", () => {
     expect(oomKills()).toBe(1);
     expect(readStats(host, path).memory).toMatchObject({ limit: 24 * MiB, oomKills: 1 });
     expect(readStats(host, path).memory?.limitHits).toBeGreaterThan(0);
+  });
+
+  test("a short look tells the same of what is used as a long one", async () => {
+    await run({ memory: { limit: 24 * MiB }, pids: { limit: 9 }, cpu: { quota: 50000 } }, "exec sleep 100");
+    const [short, long] = [readUsage(host, path), readStats(host, path)];
+    expect(short.memory).toMatchObject({ limit: 24 * MiB });
+    expect(short.pids).toEqual({ current: 1, limit: 9 });
+    expect(short.cpu?.throttling?.throttled).toBe(0);
+    expect(Object.keys(short.memory?.counters ?? {}).length).toBeGreaterThan(10);
+    expect(long).toMatchObject({
+      memory: { limit: 24 * MiB, limitHits: 0 },
+      pids: { limit: 9, limitHits: 0 },
+    });
+    expect(long.cpu?.usage).toBeGreaterThanOrEqual(short.cpu?.usage ?? 0);
+    if (host.driver === "v2") expect(long.memory?.events).toMatchObject({ oom_kill: 0, high: 0 });
+    expect(readUsage(host, `${prefix}/none`)).toEqual({
+      cpu: undefined,
+      memory: undefined,
+      pids: undefined,
+      block: undefined,
+    });
   });
 
   test("memory: an end for another reason is none by lack of memory", async () => {

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import type { OciMount } from "../../core/oci.ts";
 import { ifThere } from "../open-files.ts";
 import { containerPaths } from "../store.ts";
@@ -34,6 +34,34 @@ export function parseMounts(text: string): SeenMount[] {
       options: fields[dash + 3] ?? "",
     };
   });
+}
+
+/** How many links a lookup follows: MAXSYMLINKS of the kernel. */
+const mostLinks = 40;
+
+/** Where a path of the container leads, its links followed inside: mounts are named by where they really are. */
+export function resolveInside(root: string, path: string): string {
+  let left = path.split("/");
+  let at = "";
+  for (let links = 0; left.length > 0; ) {
+    const [part = "", ...rest] = left;
+    left = rest;
+    if (part === "" || part === ".") continue;
+    if (part === "..") {
+      at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
+      continue;
+    }
+    const link =
+      links < mostLinks ? ifThere(() => readlinkSync(`${root}${at}/${part}`), "ENOTDIR") : undefined;
+    if (link === undefined) {
+      at = `${at}/${part}`;
+      continue;
+    }
+    links += 1;
+    if (link.startsWith("/")) at = "";
+    left = [...link.split("/"), ...left];
+  }
+  return at === "" ? "/" : at;
 }
 
 /** The mount that a path lookup ends on: of those at one point the last, which covers the others. */
@@ -141,8 +169,14 @@ function verifyDevices({ spec, init }: Subject): Finding[] {
 }
 
 /** Root, mounts and what of the kernel's file systems can be seen, really looked at as pid 1 sees them. */
-export function verifyMounts(subject: Subject): Finding[] {
-  const { init, spec, instance, record } = subject;
+export function verifyMounts(asked: Subject): Finding[] {
+  const { init, instance, record } = asked;
+  const destinations = asked.spec.mounts.map((mount) => ({
+    ...mount,
+    destination: resolveInside(`/proc/${init}/root`, mount.destination),
+  }));
+  const subject = { ...asked, spec: { ...asked.spec, mounts: destinations } };
+  const { spec } = subject;
   const mounts = parseMounts(readFileSync(`/proc/${init}/mountinfo`, "utf8"));
   const { list, add } = findings("mounts");
   const unknown = strangers(subject, mounts);

@@ -35,7 +35,16 @@ describe("what was asked for holds", () => {
     ["with new privileges allowed", ["--security-opt", "no-new-privileges=false", "--tmpfs", "/scratch"]],
   ])("%s", async (_, options) => {
     const shared = folder();
-    const binds = ["-v", `${shared}:/ro:ro`, "-v", `${shared}:/rw`, "-v", "named:/volume"];
+    const binds = [
+      "-v",
+      `${shared}:/ro:ro`,
+      "-v",
+      `${shared}:/rw`,
+      "-v",
+      "named:/volume",
+      "-v",
+      `${shared}:/bin/../bin/linked/`,
+    ];
     const run = await startReady(host(), "good", [...binds, ...options]);
     expect(await broken("good")).toEqual({});
     await endAll(host(), { good: run });

@@ -1,6 +1,9 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isInForce } from "../../../src/container/verify/limits.ts";
-import { parseMounts } from "../../../src/container/verify/mounts.ts";
+import { parseMounts, resolveInside } from "../../../src/container/verify/mounts.ts";
 import { parseStatus } from "../../../src/container/verify/subject.ts";
 
 test.each([
@@ -77,4 +80,30 @@ Seccomp_filters:\t1
     seccomp: 2,
     filters: 1,
   });
+});
+
+test("a path inside leads where its links lead, and never out", () => {
+  const root = mkdtempSync(join(tmpdir(), "mdocker-verify-"));
+  try {
+    mkdirSync(join(root, "usr/bin"), { recursive: true });
+    symlinkSync("usr/bin", join(root, "bin"));
+    symlinkSync("/usr", join(root, "absolute"));
+    symlinkSync("../../../../etc", join(root, "usr/out"));
+    symlinkSync("loop", join(root, "loop"));
+    const cases = [
+      "/",
+      "/bin/x/",
+      "/absolute/bin",
+      "/usr/out/passwd",
+      "/bin/../y",
+      "/usr/./bin//z",
+      "/nowhere/a",
+    ];
+    expect(cases.map((path) => resolveInside(root, path))).toEqual([
+      ...["/", "/usr/bin/x", "/usr/bin", "/etc/passwd", "/usr/y", "/usr/bin/z", "/nowhere/a"],
+    ]);
+    expect(resolveInside(root, "/loop")).toBe("/loop");
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });
