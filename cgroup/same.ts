@@ -22,7 +22,7 @@ export function placeOf(host: CgroupHost, path: string, text: string): CgroupPla
   for (const line of text.split("\n")) {
     const [, controllers = "", place = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     // What comes before is where our own view of the hierarchy begins.
-    const at = place.lastIndexOf(`/${path}`);
+    const at = `${place}/`.indexOf(`/${path}/`);
     if (at < 0) continue;
     const below = place.slice(at + 1);
     if (host.driver === "v2") {
