@@ -1,14 +1,15 @@
 import type { Command } from "commander";
-import { awaitLogEnd } from "../container/await-log.ts";
+import { awaitLogEnd, isLogComplete } from "../container/await-log.ts";
 import { readRequest } from "../container/create.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { findContainer } from "../container/refresh.ts";
 import { containerPaths } from "../container/store.ts";
-import { UsageError } from "../core/errors.ts";
+import { MdockerError, UsageError } from "../core/errors.ts";
 import { type Instance, supervisorSocket } from "../core/paths.ts";
 import { parseMoment } from "../logs/moment.ts";
 import { type ReadOptions, readLogBatches } from "../logs/read.ts";
 import { LogPrinter } from "./log-printer.ts";
+import { say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 
@@ -41,6 +42,18 @@ async function isKept(instance: Instance): Promise<boolean> {
   return isListenedTo(supervisorSocket(instance));
 }
 
+/** What a container writes while no supervisor is there waits in its FIFOs: one has to come for it. */
+async function ensureKept(instance: Instance): Promise<void> {
+  if (await isKept(instance)) return;
+  const { startSupervisor } = await import("./start-supervisor.ts");
+  try {
+    await startSupervisor(instance);
+  } catch (error) {
+    if (!(error instanceof MdockerError)) throw error;
+    say(`the latest output may be missing: ${error.message}`);
+  }
+}
+
 async function show(instance: Instance, reference: string, options: LogsOptions): Promise<void> {
   const record = findContainer(instance, reference);
   const wanted: ReadOptions = {
@@ -53,10 +66,12 @@ async function show(instance: Instance, reference: string, options: LogsOptions)
   requireLog(instance, record);
   const runs = record.state === "running" || record.state === "paused";
   const over = new AbortController();
-  const follow =
-    options.follow === true && runs
-      ? awaitLogEnd(instance, record, () => isKept(instance), over.signal)
-      : undefined;
+  const end = (): Promise<void> => awaitLogEnd(instance, record, () => isKept(instance), over.signal);
+  if (!isLogComplete(instance, record)) {
+    await ensureKept(instance);
+    if (!runs) await end();
+  }
+  const follow = options.follow === true && runs ? end() : undefined;
   const printer = new LogPrinter(options.timestamps === true);
   const { directory } = containerPaths(instance, record.id);
   try {

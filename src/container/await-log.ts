@@ -6,9 +6,10 @@ import type { ContainerRecord } from "./record.ts";
 import { containerPaths, readRecord } from "./store.ts";
 
 /** True when the supervisor has written down the end of the run that `record` tells of: all output came before that. */
-function isWrittenDown(instance: Instance, { id, init }: ContainerRecord): boolean {
+export function isLogComplete(instance: Instance, { id, init }: ContainerRecord): boolean {
   const now = readRecord(instance, id);
-  if (now === undefined || now.state === "exited" || now.state === "dead") return true;
+  if (now === undefined || now.state === "exited" || now.state === "dead" || now.state === "created")
+    return true;
   return now.init?.pid !== init?.pid || now.init?.startTime !== init?.startTime;
 }
 
@@ -29,7 +30,7 @@ export async function awaitLogEnd(
   try {
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
-        if (isWrittenDown(instance, record)) resolve();
+        if (isLogComplete(instance, record)) resolve();
       };
       abort.addEventListener("abort", () => reject(abort.reason), { once: true });
       try {
