@@ -64,6 +64,18 @@ describe("stop", () => {
     }
   });
 
+  test("is content with one that ends meanwhile, whoever comes first", async () => {
+    const script = "echo ready; sleep 0.1; exit 4";
+    const names = Array.from({ length: 8 }, (_, i) => `meanwhile${i}`);
+    const running = await Promise.all(names.map((name) => background(host, name, script)));
+    for (const [at, name] of names.entries()) {
+      expect(await host.mdocker(["stop", name])).toEqual({ code: 0, stdout: `${name}\n`, stderr: "" });
+      const { code, reason } = await endOf(host, name, running[at] as Running);
+      // Asked to just as it went, it may have gone with its own code.
+      expect(reason === undefined ? [4] : [143, 4]).toContain(code);
+    }
+  });
+
   test("leaves nothing of a container that is not kept", async () => {
     const running = await background(host, "gone", polite, []);
     expect((await host.mdocker(["stop", "gone"])).code).toBe(0);
