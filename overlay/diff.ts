@@ -1,8 +1,8 @@
 import { lstatSync, type Stats } from "node:fs";
-import { hasErrno } from "../src/core/errors.ts";
+import { hasErrno, SetupError } from "../src/core/errors.ts";
 import { pathText, type RawPath, rawPath } from "../src/core/raw-path.ts";
 import { Directory } from "../src/sys/directory.ts";
-import { findInMerged, isOpaque, isWhiteout } from "../src/sys/layered.ts";
+import { findInMerged, isOpaque, isWhiteout, type Layered } from "../src/sys/layered.ts";
 
 /** Added, changed or deleted. */
 type ChangeKind = "A" | "C" | "D";
@@ -21,6 +21,29 @@ interface Walk {
   readonly places: ReadonlySet<RawPath>;
   readonly aboves: ReadonlySet<RawPath>;
 }
+
+/** A thing in the upper, and what the lowers have in its place. */
+interface Pair {
+  readonly path: RawPath;
+  readonly stat: Stats;
+  readonly old: Layered | undefined;
+}
+
+/** A directory of the upper whose entries are being gone through. */
+interface Level {
+  readonly upper: Directory;
+  readonly at: RawPath;
+  /** The directories that the lowers have there, topmost first. */
+  readonly parts: readonly RawPath[];
+  readonly names: RawPath[];
+  /** The directory itself; absent for the root, which has no line of its own. */
+  readonly self: Pair | undefined;
+  /** How many changes there were before it. */
+  readonly before: number;
+}
+
+/** No path that a program can name has more directories; each takes a descriptor while we are in it. */
+const deepest = 2048;
 
 /** What a container that runs takes away while we look is not there. */
 function unlessGone<T>(act: () => T): T | undefined {
@@ -50,56 +73,82 @@ function isSameDirectory(a: Stats, b: Stats, times: boolean): boolean {
   return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && (!times || a.mtimeMs === b.mtimeMs);
 }
 
-/** What one entry of the upper changes. */
-function changesOf(
-  walk: Walk,
-  upper: Directory,
-  at: RawPath,
-  name: RawPath,
-  parts: readonly RawPath[],
-): void {
-  const { changes } = walk;
-  const path = `${at}/${name}`;
-  const stat = unlessGone(() => lstatSync(upper.entry(name)));
-  if (stat === undefined) return;
-  const old = findInMerged(parts, name);
-  if (isWhiteout(stat)) {
-    if (old !== undefined) changes.push({ kind: "D", path });
-    return;
-  }
-  const before = changes.length;
-  if (stat.isDirectory()) {
-    // Opened by name without following links: one that took the directory's place leads nowhere.
-    const inside = unlessGone(() => upper.child(name));
-    if (inside === undefined) return;
-    try {
-      changesIn(walk, inside, path, old?.stat.isDirectory() ? old.parts : []);
-    } finally {
-      inside.close();
-    }
-  }
-  const quiet = changes.length === before;
-  const isAbove = walk.aboves.has(path);
+/** Notes a change of the thing itself; `quiet`: nothing in it has changed. */
+function note({ changes, places, aboves }: Walk, { path, stat, old }: Pair, quiet: boolean): void {
+  const isDirectory = stat.isDirectory();
+  const isAbove = aboves.has(path);
   if (old === undefined) {
-    const empty = stat.isDirectory() ? quiet : stat.isFile() && stat.size === 0;
-    const isPlace = walk.places.has(path) || (stat.isDirectory() && isAbove);
+    const empty = isDirectory ? quiet : stat.isFile() && stat.size === 0;
+    const isPlace = places.has(path) || (isDirectory && isAbove);
     if (!(isPlace && empty)) changes.push({ kind: "A", path });
-  } else if (!stat.isDirectory() || !quiet || !isSameDirectory(stat, old.stat, !isAbove)) {
+  } else if (!isDirectory || !quiet || !isSameDirectory(stat, old.stat, !isAbove)) {
     changes.push({ kind: "C", path });
   }
 }
 
-/** What one directory of the upper changes; `parts` are the directories that the lowers have there, if any. */
-function changesIn(walk: Walk, upper: Directory, at: RawPath, parts: readonly RawPath[]): void {
+/** Enters a directory of the upper, noting what it hides of the lowers and has not itself. */
+function enter(
+  { changes }: Walk,
+  upper: Directory,
+  self: Pair | undefined,
+  parts: readonly RawPath[],
+): Level {
+  const at = self?.path ?? "";
+  const before = changes.length;
   const names = unlessGone(() => upper.names()) ?? [];
-  // What an opaque directory hides, and has not itself, is deleted.
-  if (parts.length > 0 && at !== "" && isOpaque(upper.self)) {
+  if (parts.length > 0 && self !== undefined && isOpaque(upper.self)) {
     const kept = new Set(names);
     for (const name of lowerNames(parts)) {
-      if (!kept.has(name)) walk.changes.push({ kind: "D", path: `${at}/${name}` });
+      if (!kept.has(name)) changes.push({ kind: "D", path: `${at}/${name}` });
     }
   }
-  for (const name of names) changesOf(walk, upper, at, name, parts);
+  return { upper, at, parts, names, self, before };
+}
+
+/** What one entry changes; the level to go on with when it is a directory. */
+function look(walk: Walk, { upper, at, parts }: Level, name: RawPath): Level | undefined {
+  const path = `${at}/${name}`;
+  const stat = unlessGone(() => lstatSync(upper.entry(name)));
+  if (stat === undefined) return undefined;
+  const old = findInMerged(parts, name);
+  if (isWhiteout(stat)) {
+    if (old !== undefined) walk.changes.push({ kind: "D", path });
+    return undefined;
+  }
+  const pair = { path, stat, old };
+  if (!stat.isDirectory()) {
+    note(walk, pair, true);
+    return undefined;
+  }
+  // Opened by name without following links: one that took the directory's place leads nowhere.
+  const inside = unlessGone(() => upper.child(name));
+  if (inside === undefined) return undefined;
+  return enter(walk, inside, pair, old?.stat.isDirectory() ? old.parts : []);
+}
+
+/** Goes through the upper, depth first. @throws SetupError when it is deeper than any path */
+function goThrough(walk: Walk, root: Level): void {
+  const levels = [root];
+  try {
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      const name = level.names.pop();
+      if (name === undefined) {
+        if (level.self !== undefined) note(walk, level.self, walk.changes.length === level.before);
+        level.upper.close();
+        levels.pop();
+        continue;
+      }
+      const next = look(walk, level, name);
+      if (next === undefined) continue;
+      levels.push(next);
+      if (levels.length > deepest) {
+        const beginning = pathText(next.at.slice(0, 100));
+        throw new SetupError(`${beginning}...: directories lie more than ${deepest} deep`);
+      }
+    }
+  } finally {
+    for (const { upper } of levels) upper.close();
+  }
 }
 
 /** `/a/b/c` gives `/a` and `/a/b`. */
@@ -121,12 +170,7 @@ export function diffLayers(
 ): LayerChange[] {
   const places = new Set(mountPoints.map(rawPath));
   const walk: Walk = { changes: [], places, aboves: new Set([...places].flatMap(above)) };
-  const root = Directory.host(upper);
-  try {
-    changesIn(walk, root, "", lowers.map(rawPath).reverse());
-  } finally {
-    root.close();
-  }
+  goThrough(walk, enter(walk, Directory.host(upper), undefined, lowers.map(rawPath).reverse()));
   return walk.changes
     .sort((a, b) => (a.path < b.path ? -1 : 1))
     .map(({ kind, path }) => ({ kind, path: pathText(path) }));

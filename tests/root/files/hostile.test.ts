@@ -310,6 +310,37 @@ describe("a hostile container", () => {
     expectUntouched();
   });
 
+  test("with directories deeper than any path is refused, and can be removed", async () => {
+    const { mdocker, start } = made.host;
+    const running = start([
+      "run",
+      "--name",
+      "deep",
+      "--net",
+      "none",
+      "/bin/sh",
+      "-c",
+      "echo up; exec sleep 1000",
+    ]);
+    await running.says(/up/);
+    const dig = `chdir "/proc/${record("deep").init?.pid}/root/tmp"; for (1 .. 3000) { mkdir "d"; chdir "d" or die }`;
+    await startCommand(["perl", "-e", dig]).ended;
+    const to = folder();
+    for (const args of [
+      ["diff", "deep"],
+      ["cp", "deep:/tmp/.", to],
+      ["export", "-o", join(to, "x"), "deep"],
+    ]) {
+      const { code, stderr } = await mdocker(args);
+      expect(stderr).toMatch(/^mdocker: .*directories lie more than 2048 deep/);
+      expect(stderr.length).toBeLessThan(500);
+      expect(code).toBe(2);
+    }
+    await made.host.hostRun(["rm", "-rf", to]);
+    await mdocker(["kill", "deep"]);
+    await running.ended;
+  });
+
   test("cannot be read beyond its root by -L, by its links, or by /proc", async () => {
     const { mdocker } = made.host;
     const to = folder();
