@@ -1,10 +1,18 @@
 import { readTextIfAny, writeFileAtomic } from "../core/atomic.ts";
 import { hasErrno, NotFoundError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
+import { makeDirectories } from "../core/make-directories.ts";
 import type { Instance } from "../core/paths.ts";
 import { withLock } from "../sys/flock.ts";
 import type { ContainerRecord } from "./record.ts";
 import { containerPaths, readRecord, writeRunningRecord } from "./store.ts";
+
+/** Runs `act` while nobody else changes records. */
+function alone<T>(instance: Instance, act: () => T): T {
+  // After a boot there may be no state yet.
+  makeDirectories(instance.state);
+  return withLock(join(instance.state, "records.lock"), act);
+}
 
 /**
  * Changes what is known of a container: in the record that stays and in the one of its present run, so that it holds
@@ -18,7 +26,7 @@ export function changeRecord(
   change: (record: ContainerRecord) => ContainerRecord,
 ): ContainerRecord {
   const paths = containerPaths(instance, id);
-  return withLock(join(instance.state, "records.lock"), () => {
+  return alone(instance, () => {
     for (const path of [paths.record, paths.runningRecord]) {
       const text = readTextIfAny(path);
       if (text === undefined) continue;
@@ -41,7 +49,7 @@ export function changeRunningRecord(
   id: string,
   change: (record: ContainerRecord) => ContainerRecord,
 ): ContainerRecord {
-  return withLock(join(instance.state, "records.lock"), () => {
+  return alone(instance, () => {
     const before = readRecord(instance, id);
     if (before === undefined) throw new NotFoundError(`no such container: ${id.slice(0, 12)}`);
     const record = change(before);

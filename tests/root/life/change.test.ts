@@ -1,5 +1,5 @@
 // @vm
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { detectCgroups } from "../../../cgroup/host.ts";
@@ -60,6 +60,14 @@ describe("rename", () => {
     for (const name of ["short", "shorter"])
       expect((await host.mdocker(["run", "--net", "none", "--name", name, "/bin/true"])).code).toBe(0);
     expect((await host.mdocker(["gc"])).stdout).toBe("");
+  });
+
+  test("works after a boot, when there is no state", async () => {
+    await host.mdocker(["run", "--keep", "--net", "none", "--name", "before", "/bin/true"]);
+    rmSync(host.place.state, { recursive: true });
+    expect(await host.mdocker(["rename", "before", "after"])).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect((await host.mdocker(["update", "-m", "64m", "after"])).code).toBe(0);
+    expect((await host.mdocker(["rm", "after"])).code).toBe(0);
   });
 
   test("refuses a name that is taken, its own, and what is none", async () => {
