@@ -31,7 +31,7 @@ export function parseMounts(text: string): SeenMount[] {
       readOnly: (fields[5] ?? "").split(",").includes("ro"),
       propagation: fields.slice(6, dash),
       type: fields[dash + 1] ?? "",
-      options: fields[dash + 3] ?? "",
+      options: unescapeOctal(fields[dash + 3] ?? ""),
     };
   });
 }
