@@ -26,7 +26,7 @@ export interface ExecRecord {
 }
 
 /** What an exec is doing. */
-export interface ExecState {
+interface ExecState {
   readonly running: boolean;
   /** As a shell would show it; undefined while it runs, or when nobody has kept it. */
   readonly exitCode: number | undefined;
@@ -131,4 +131,11 @@ export function execState(instance: Instance, { container, id, process }: ExecRe
   if (isAlive(process)) return { running: true, exitCode: undefined, pid: process.pid };
   // It may have ended between the two looks.
   return { running: false, exitCode: exitCode(), pid: 0 };
+}
+
+/** Removes what is known of execs that have ended: for whoever takes over from one that was to do it. */
+export function forgetExecs(instance: Instance, container: string): void {
+  for (const record of listExecs(instance, container)) {
+    if (!execState(instance, record).running) removeExec(instance, container, record.id);
+  }
 }

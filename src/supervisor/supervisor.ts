@@ -1,5 +1,6 @@
 import { disconnectEnded, releaseMonitor } from "../container/collect.ts";
 import { createContainer, readRequest } from "../container/create.ts";
+import { forgetExecs } from "../container/exec-records.ts";
 import { killContainer } from "../container/kill.ts";
 import { pauseContainer, unpauseContainer } from "../container/pause.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
@@ -249,6 +250,8 @@ export class Supervisor implements Engine {
       case "running":
       case "paused": {
         const container = this.#container(id);
+        // Those who asked for them have gone with the earlier supervisor.
+        forgetExecs(this.instance, id);
         if (monitor !== undefined && isAlive(monitor)) container.adopt();
         else container.bury();
         return;

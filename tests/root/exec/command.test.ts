@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isAlive } from "../../../src/sys/process.ts";
 import type { Running } from "../../harness/command.ts";
 import { startCommand } from "../../harness/command.ts";
 import { execHost } from "../../harness/exec-host.ts";
+import { holdFile } from "../../harness/file-lease.ts";
 
 const { host, run, end, exec, inspect, execs, monitors } = execHost();
 
@@ -261,11 +262,15 @@ describe("what ends it", () => {
     }));
 
   test("a signal while it does not run yet", async () => {
-    // A hundredth of a processor, and a container that wants all of it: whatever begins in it takes long.
-    const busy = await run("busy", ["--cpus", "0.01"], ["/bin/sh", "-c", "echo ready; while :; do :; done"]);
-    const { id } = await inspect("busy");
-    const running = host().start(["exec", "busy", "/bin/true"]);
-    await expect.poll(() => execs(id).length, { interval: 5 }).toBe(1);
+    const file = join(host().place.root, "slow");
+    copyFileSync("/bin/true", file);
+    const container = await run("slow", ["-v", `${file}:/slow`]);
+    const { id } = await inspect("slow");
+    const release = holdFile(file);
+    const running = host().start(["exec", "slow", "/slow"]);
+    const hangs = () =>
+      execs(id).some(({ process: { pid } }) => readFileSync(`/proc/${pid}/wchan`, "utf8").includes("lease"));
+    await expect.poll(hangs).toBe(true);
     running.child.kill("SIGINT");
     expect(await running.ended).toEqual({
       code: 130,
@@ -273,7 +278,8 @@ describe("what ends it", () => {
       stderr: "mdocker: interrupted by SIGINT: nothing was executed\n",
     });
     await expect.poll(() => execs(id)).toEqual([]);
-    await end("busy", busy);
+    release();
+    await end("slow", container);
   });
 
   test("the container's end, by whatever", () =>

@@ -1,17 +1,24 @@
-import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { type ExecOptions, type StartedExec, startExec } from "../../../src/container/exec.ts";
+import { type ExecOptions, finishExec, type StartedExec, startExec } from "../../../src/container/exec.ts";
 import { awaitExec } from "../../../src/container/exec-await.ts";
-import { execState, listExecs, readExec, removeExec } from "../../../src/container/exec-records.ts";
+import {
+  execState,
+  forgetExecs,
+  listExecs,
+  readExec,
+  removeExec,
+} from "../../../src/container/exec-records.ts";
 import type { ExecRequest } from "../../../src/container/exec-request.ts";
 import { findContainer } from "../../../src/container/refresh.ts";
 import { makePipe } from "../../../src/sys/pipe.ts";
 import { isAlive } from "../../../src/sys/process.ts";
 import { resizeTerminal } from "../../../src/sys/pty.ts";
 import { execHost } from "../../harness/exec-host.ts";
+import { holdFile } from "../../harness/file-lease.ts";
 
 const { host, run, end } = execHost();
 
@@ -116,7 +123,12 @@ describe("an exec that a server keeps", () => {
     await expect
       .poll(() => execState(place, started.record))
       .toEqual({ running: false, exitCode: 6, pid: 0 });
-    forget(started);
+    // A supervisor that takes over removes what nobody asks for, and leaves what runs.
+    const other = await start(["/bin/sleep", "1000"]);
+    forgetExecs(place, started.record.container);
+    expect(listExecs(place, started.record.container)).toEqual([other.record]);
+    finishExec(place, other);
+    expect(listExecs(place, started.record.container)).toEqual([]);
     await end("kept", container);
   });
 
@@ -139,16 +151,17 @@ describe("an exec that a server keeps", () => {
   });
 
   test("that is slow to start holds up nobody else", async () => {
-    // A hundredth of a processor, and a container that wants all of it.
-    const busy = ["/bin/sh", "-c", "echo ready; while :; do :; done"];
-    const container = await run("kept", ["--cpus", "0.01"], busy);
-    let turns = 0;
-    const clock = setInterval(() => {
-      turns += 1;
-    }, 1);
-    const started = await start(["/bin/true"]);
-    clearInterval(clock);
-    expect(turns).toBeGreaterThan(3);
+    const file = join(host().place.root, "slow");
+    copyFileSync("/bin/true", file);
+    const container = await run("kept", ["-v", `${file}:/slow`]);
+    const release = holdFile(file);
+    const starting = start(["/slow"]);
+    // Many turns of the event loop, in which others have been served.
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    const [record] = listExecs(host().place, findContainer(host().place, "kept").id);
+    expect(readFileSync(`/proc/${record?.process.pid}/comm`, "utf8")).toBe("mdocker-exec\n");
+    release();
+    const started = await starting;
     expect(await awaitExec(host().place, started)).toBe(0);
     forget(started);
     await end("kept", container);
