@@ -101,21 +101,21 @@ export function statPath(instance: Instance, record: ContainerRecord, path: stri
 
 const S_IFMT = 0o170000;
 
-/** The type bits of Go's os.FileMode by those of stat(2). */
-const goTypes: Readonly<Record<number, number>> = {
-  9604: 2 ** 31,
-  21609: 2 ** 27,
-  14406: 2 ** 26,
-  2401: 2 ** 25,
-  26411: 2 ** 24,
-  4802: 2 ** 26 + 2 ** 21,
-};
+/** The type bits of Go's os.FileMode by those of stat(2): directory, symlink, block device, FIFO, socket, character device. */
+const goTypes: ReadonlyMap<number, number> = new Map([
+  [0o040000, 2 ** 31],
+  [0o120000, 2 ** 27],
+  [0o060000, 2 ** 26],
+  [0o010000, 2 ** 25],
+  [0o140000, 2 ** 24],
+  [0o020000, 2 ** 26 + 2 ** 21],
+]);
 
 /** A mode of stat(2) as Go's os.FileMode, which the Docker API speaks. */
 function goFileMode(mode: number): number {
   const special =
     (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0);
-  return (goTypes[mode & S_IFMT] ?? 0) + special + (mode & 0o777);
+  return (goTypes.get(mode & S_IFMT) ?? 0) + special + (mode & 0o777);
 }
 
 /** The value of X-Docker-Container-Path-Stat. */
