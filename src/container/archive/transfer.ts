@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs";
 import { Readable } from "node:stream";
 import { ConflictError, hasErrno, NotFoundError, SetupError, UsageError } from "../../core/errors.ts";
+import type { OciMount } from "../../core/oci.ts";
 import type { Instance } from "../../core/paths.ts";
 import { type RawPath, rawPath } from "../../core/raw-path.ts";
 import { type Directory, resolution } from "../../sys/directory.ts";
@@ -25,8 +26,29 @@ export interface FoundPath {
   readonly close: () => void;
 }
 
+/**
+ * The devices of what mdocker itself mounts in every container: /proc, /sys, /dev. They are no files of its own, and a
+ * copy of a directory above leaves out what is in them.
+ */
+function systemDevices(root: Directory, mounts: readonly OciMount[]): ReadonlySet<number> {
+  const devices = new Set<number>();
+  for (const { destination, type } of mounts) {
+    if (type === "bind" || (type === "tmpfs" && !/^\/dev(\/shm)?$/.test(destination))) continue;
+    try {
+      const place = root.descend(rawPath(destination.slice(1)), resolution.inRoot);
+      if (place.device !== root.device) devices.add(place.device);
+      place.close();
+    } catch (error) {
+      // It does not run, and has no such place.
+      if (!hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) throw error;
+    }
+  }
+  return devices;
+}
+
 /** Finds a path in a container. @throws NotFoundError, UsageError, SetupError */
 export function findPath(instance: Instance, record: ContainerRecord, path: ArchivePath): FoundPath {
+  const { mounts } = readSpec(instance, record.id);
   const root = openContainer(instance, record);
   try {
     const pinned = pinPath(root.directory, record, path);
@@ -40,7 +62,7 @@ export function findPath(instance: Instance, record: ContainerRecord, path: Arch
     const entries = async function* (name: RawPath): AsyncGenerator<ArchiveEntry> {
       waiting = false;
       try {
-        yield* walk(pinned, name);
+        yield* walk(pinned, name, systemDevices(root.directory, mounts));
       } finally {
         root.close();
       }

@@ -88,14 +88,26 @@ function describe(name: RawPath, { fd, stat }: Pinned, seen: Map<string, RawPath
 /** A directory whose entries are being gone through. */
 interface Level {
   readonly directory: Directory;
+  readonly device: number;
   readonly prefix: RawPath;
   readonly names: RawPath[];
 }
 
-function enter(fd: number, prefix: RawPath): Level {
+/** Takes over `fd`, also when it fails. */
+function enter(fd: number, device: number, prefix: RawPath): Level {
   const directory = new Directory(fd);
-  return { directory, prefix, names: directory.names().reverse() };
+  try {
+    return { directory, device, prefix, names: directory.names().reverse() };
+  } catch (error) {
+    directory.close();
+    throw error;
+  }
 }
+
+/** Filesystems, by device number, that are passed over when they are mounted in what is walked through. */
+export type PassedOver = ReadonlySet<number>;
+
+const nothing: PassedOver = new Set();
 
 /**
  * What lies in a directory, sorted by name, each directory before what is in it; `prefix` goes before every name. No
@@ -103,11 +115,11 @@ function enter(fd: number, prefix: RawPath): Level {
  * Takes over `top`, an open directory.
  */
 async function* inside(
-  top: number,
-  prefix: RawPath,
+  top: Level,
   seen: Map<string, RawPath>,
+  passedOver: PassedOver,
 ): AsyncGenerator<ArchiveEntry> {
-  const levels: Level[] = [enter(top, prefix)];
+  const levels: Level[] = [top];
   try {
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       const name = level.names.pop();
@@ -123,13 +135,14 @@ async function* inside(
         const path = `${level.prefix}${name}`;
         const entry = describe(path, pinned, seen);
         if (entry !== undefined) yield entry;
-        if (pinned.stat.isDirectory()) {
+        const { dev } = pinned.stat;
+        if (pinned.stat.isDirectory() && (dev === level.device || !passedOver.has(dev))) {
           if (levels.length === deepest)
             throw new SetupError(
               `${shown(path)}: directories lie more than ${deepest} deep: too deep to copy`,
             );
-          levels.push(enter(pinned.fd, `${path}/`));
           taken = true;
+          levels.push(enter(pinned.fd, dev, `${path}/`));
         }
       } finally {
         if (!taken) closeSync(pinned.fd);
@@ -142,11 +155,15 @@ async function* inside(
 
 /** What lies in the directory `top`, which itself is left out; names begin with `prefix`. Takes over `top`. */
 export function walkInside(top: Directory, prefix: RawPath): AsyncGenerator<ArchiveEntry> {
-  return inside(top.fd, prefix, new Map());
+  return inside(enter(top.fd, top.device, prefix), new Map(), nothing);
 }
 
 /** A pinned thing and, of a directory, all that is in it, as `name`. Takes over its descriptor. */
-export async function* walk(pinned: Pinned, name: RawPath): AsyncGenerator<ArchiveEntry> {
+export async function* walk(
+  pinned: Pinned,
+  name: RawPath,
+  passedOver: PassedOver = nothing,
+): AsyncGenerator<ArchiveEntry> {
   const seen = new Map<string, RawPath>();
   let taken = false;
   try {
@@ -154,7 +171,7 @@ export async function* walk(pinned: Pinned, name: RawPath): AsyncGenerator<Archi
     if (entry !== undefined) yield entry;
     if (pinned.stat.isDirectory()) {
       taken = true;
-      yield* inside(pinned.fd, `${name}/`, seen);
+      yield* inside(enter(pinned.fd, pinned.stat.dev, `${name}/`), seen, passedOver);
     }
   } finally {
     if (!taken) closeSync(pinned.fd);

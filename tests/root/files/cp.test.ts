@@ -294,6 +294,21 @@ describe("cp", () => {
     await refused(/nothing is copied into the kernel's filesystems/, join(from, "w"), "up:/sys/w");
   });
 
+  test("of a whole running container leaves out what the kernel shows there, and takes what is mounted", async () => {
+    const to = folder();
+    await cp("up:/", to);
+    for (const name of ["proc", "sys", "dev"])
+      expect([name, readdirSync(join(to, name))]).toEqual([name, []]);
+    for (const [file, text] of [
+      ["scratch/s", "scratch"],
+      ["vol/v", "volume"],
+      ["bound/b", "bound"],
+    ])
+      expect(readFileSync(join(to, String(file)), "utf8")).toBe(`${text}\n`);
+    expect(existsSync(join(to, "etc/passwd"))).toBe(true);
+    expect(await listing("up", "/dev/null")).toEqual(["crw-rw-rw- 0/0 1,3 null"]);
+  });
+
   test("refuses what makes no sense", async () => {
     await refused(/copying between containers is not supported/, "up:/f", "down:/f");
     await refused(/must specify at least one container source/, "/f", "./a:b");
