@@ -30,8 +30,14 @@ export class LiveScreen {
     print(hideCursor);
   }
 
+  /** How wide the terminal is now. */
+  get columns(): number {
+    return process.stdout.columns || 80;
+  }
+
   draw(text: string): void {
-    const [columns, rows] = process.stdout.getWindowSize?.() ?? [80, 24];
+    const { columns } = this;
+    const rows = process.stdout.rows || 24;
     const lines = text.replace(/\n$/, "").split("\n");
     const fitting =
       lines.length < rows ? lines : [...lines.slice(0, rows - 2), `(${lines.length - rows + 2} more)`];

@@ -5,7 +5,7 @@ import { formatBytes, formatDecimalBytes } from "../core/units.ts";
 import { bar, showsBlocks } from "./bar.ts";
 import type { Palette } from "./colour.ts";
 import type { RowStyle } from "./rows.ts";
-import { renderTable } from "./table.ts";
+import { renderTable, widthOf } from "./table.ts";
 
 /** A container as `stats` shows it; the fields of --format, named as docker names them. */
 interface StatsFields {
@@ -90,20 +90,39 @@ function coloured(text: string, share: number, colours: Palette): string {
   return colours.colour(share >= 0.9 ? 31 : share >= 0.7 ? 33 : 32, text);
 }
 
-const barWidth = 10;
+type Column = (typeof columns)[number];
 
-/** The table for a terminal: a bar beside each percentage. */
-export function addBars(rows: readonly StatsRow[], colours: Palette, env: NodeJS.ProcessEnv): string {
+/** How wide the bars are and what is left out, from all there is to what fits a narrow terminal. */
+const layouts: readonly { readonly bar: number; readonly without: ReadonlySet<Column> }[] = [
+  { bar: 10, without: new Set() },
+  { bar: 5, without: new Set() },
+  { bar: 5, without: new Set(["BlockIO"]) },
+  { bar: 5, without: new Set(["BlockIO", "NetIO"]) },
+];
+
+/** The table for a terminal of so many columns: a bar beside each percentage. */
+export function addBars(
+  rows: readonly StatsRow[],
+  width: number,
+  colours: Palette,
+  env: NodeJS.ProcessEnv,
+): string {
   const blocks = showsBlocks(env);
-  const barred = (share: number, text: string): string =>
-    `${text.padStart(7)} ${coloured(bar(share, barWidth, blocks), share, colours)}`;
-  return renderTable(
-    columns.map((name) => colours.bold(headings[name])),
-    rows.map(({ row, cpuShare, memoryShare }) =>
-      columns.map((name) => {
-        if (name === "CPUPerc") return barred(cpuShare, row.CPUPerc);
-        return name === "MemPerc" ? barred(memoryShare, row.MemPerc) : row[name];
-      }),
-    ),
-  );
+  let table = "";
+  for (const layout of layouts) {
+    const shown = columns.filter((name) => !layout.without.has(name));
+    const barred = (share: number, text: string): string =>
+      `${text.padStart(7)} ${coloured(bar(share, layout.bar, blocks), share, colours)}`;
+    table = renderTable(
+      shown.map((name) => colours.bold(headings[name])),
+      rows.map(({ row, cpuShare, memoryShare }) =>
+        shown.map((name) => {
+          if (name === "CPUPerc") return barred(cpuShare, row.CPUPerc);
+          return name === "MemPerc" ? barred(memoryShare, row.MemPerc) : row[name];
+        }),
+      ),
+    );
+    if (table.split("\n").every((line) => widthOf(line) <= width)) break;
+  }
+  return table;
 }

@@ -70,7 +70,7 @@ async function show(instance: Instance, references: readonly string[], options: 
       const shown = rows.map(({ row }) => row);
       const text = renderRows(shown, options.format, statsStyle);
       if (screen === undefined) print(text);
-      else screen.draw(addBars(rows, colours, process.env));
+      else screen.draw(addBars(rows, screen.columns, colours, process.env));
       if (!options.stream || (references.length > 0 && !running)) return;
     }
   } finally {

@@ -1,5 +1,5 @@
 /** How wide a terminal shows it: colours take no room. */
-function widthOf(cell: string): number {
+export function widthOf(cell: string): number {
   return cell.includes("\x1b") ? cell.replaceAll(/\x1b\[[0-9;]*m/g, "").length : cell.length;
 }
 

@@ -190,8 +190,15 @@ describe("what stats shows", () => {
 
   test("bars beside the figures", () => {
     const plain = { dim: String, bold: String, colour: (_: number, text: string) => text };
-    const [, line] = addBars([shown(sampleAt(3000, 900_000))], plain, { LANG: "C" }).split("\n");
-    expect(line).toBe(
+    const at = (width: number) =>
+      addBars([shown(sampleAt(3000, 900_000))], width, plain, { LANG: "C" }).split("\n");
+    expect(at(90)[0]).not.toContain("BLOCK");
+    expect(at(60)).toEqual([
+      "CONTAINER ID   NAME   CPU %           MEM USAGE / LIMIT   MEM %           PIDS",
+      "0123456789ab   web     25.00% ###..   16MiB / 64MiB        25.00% #....   3",
+      "",
+    ]);
+    expect(at(130)[1]).toBe(
       "0123456789ab   web     25.00% #####.....   16MiB / 64MiB        25.00% ###.......   1.09kB / 7B   1.5kB / 20B   3",
     );
   });
