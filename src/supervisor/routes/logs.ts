@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
-import { awaitLogEnd } from "../../container/await-log.ts";
 import { readRequest } from "../../container/create.ts";
 import { containerPaths } from "../../container/store.ts";
 import { UsageError } from "../../core/errors.ts";
@@ -72,11 +71,11 @@ export function registerLogs(app: FastifyInstance, engine: Engine): void {
       throw new NotSupportedError("configured logging driver does not support reading");
     const wishes = wishesOf(query);
     const gone = new AbortController();
+    // Its end is told when the log is complete. One that has just ended may not have been told yet.
+    const end = engine.wait(record.id, "not-running", gone.signal).catch(() => undefined);
     const runs = record.state === "running" || record.state === "paused";
-    const follow =
-      flagOf(query, "follow") && runs
-        ? awaitLogEnd(instance, record, async () => true, gone.signal).catch(() => undefined)
-        : undefined;
+    if (!runs) await end;
+    const follow = flagOf(query, "follow") && runs ? end : undefined;
     const response = openAnswer(reply, streamType(request, made.terminal));
     response.once("close", () => gone.abort());
     const stream = new LogStream({ terminal: made.terminal, timestamps: flagOf(query, "timestamps") });
