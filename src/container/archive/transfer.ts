@@ -6,7 +6,8 @@ import type { Instance } from "../../core/paths.ts";
 import { type RawPath, rawPath } from "../../core/raw-path.ts";
 import { type Directory, resolution } from "../../sys/directory.ts";
 import type { ContainerRecord } from "../record.ts";
-import { readSpec } from "../store.ts";
+import { isLive } from "../refresh.ts";
+import { readRecord, readSpec } from "../store.ts";
 import type { ArchiveEntry } from "./entry.ts";
 import { type ArchivePath, archivePath, wholePath } from "./path.ts";
 import { openContainer, openContainerForWriting, openContainerRoot } from "./root.ts";
@@ -144,6 +145,16 @@ const kernelFilesystems: ReadonlySet<number> = new Set([
   0x9fa0, 0x62656572, 0x27e0eb, 0x63677270, 0x1cd1, 0x64626720, 0x74726163,
 ]);
 
+/** A container that was started while its layer was written to from outside does not see all of that. */
+function expectUnstarted(instance: Instance, { id, name, state }: ContainerRecord): void {
+  if (state === "running" || state === "paused") return;
+  const now = readRecord(instance, id);
+  if (now !== undefined && now.state !== "exited" && isLive(now))
+    throw new ConflictError(
+      `container ${name} was started meanwhile and may not see what was copied: copy it again`,
+    );
+}
+
 /**
  * Puts entries into the directory `path` of a container, running or not. Names and links of the entries, and whatever
  * the container does meanwhile, lead nowhere outside of it. Returns the bytes of the files.
@@ -172,11 +183,13 @@ export async function putEntries(
           `${shown(whole)} in container ${record.name}: nothing is copied into the kernel's filesystems`,
         );
       };
-      return await unpack(entries, {
+      const bytes = await unpack(entries, {
         open,
         owner: options.copyUIDGID && uid !== 0 ? { uid, gid } : "theirs",
         replaceDirectories: !options.noOverwriteDirNonDir,
       });
+      expectUnstarted(instance, record);
+      return bytes;
     } catch (error) {
       throw readOnly(record, root, place, error);
     } finally {

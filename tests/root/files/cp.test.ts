@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -403,6 +404,24 @@ describe("cp", () => {
     const { stdout } = await mdocker(["start", "-a", "new"]);
     expect(stdout).toBe("brought\nbrought\n");
     await mdocker(["rm", "new"]);
+  });
+
+  test("says so when the container is started meanwhile", async () => {
+    const { mdocker, start, place } = made.host;
+    await mdocker(["create", "--name", "late", "--net", "none", "/bin/sleep", "1000"]);
+    const from = folder();
+    writeFileSync(join(from, "f"), Buffer.alloc(1_000_000, 1));
+    const tar = execFileSync("tar", ["c", "-C", from, "f"]);
+    const copying = start(["cp", "-", "late:/root"]);
+    copying.child.stdin.write(tar.subarray(0, 600_000));
+    const { stdout } = await mdocker(["ps", "-aq", "--no-trunc", "-f", "name=late"]);
+    const upper = join(place.root, "containers", stdout.trim(), "upper/root/f");
+    await made.host.hostRun(["sh", "-c", `until [ -s ${upper} ]; do :; done`]);
+    expect((await mdocker(["start", "late"])).code).toBe(0);
+    copying.child.stdin.end(tar.subarray(600_000));
+    const { code, stderr } = await copying.ended;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/container late was started meanwhile/)]);
+    await mdocker(["rm", "-f", "late"]);
   });
 
   test("many at once into one container that has ended all arrive", async () => {
