@@ -68,6 +68,12 @@ export async function createApp(engine: Engine, translators: Translators): Promi
     checkVersion(request.raw);
     done();
   });
+  // docker's client takes an error apart only if its type is this and no more.
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    if (reply.getHeader("content-type") === "application/json; charset=utf-8")
+      void reply.header("content-type", "application/json");
+    done(null, payload);
+  });
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) => {
     const why = whyNotSupported(request.method, request.url);
