@@ -1,5 +1,5 @@
 import { findContainer } from "../container/refresh.ts";
-import { ExitCode, MdockerError } from "../core/errors.ts";
+import { ConflictError, ExitCode, MdockerError, NotFoundError, NotModifiedError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import type { SupervisorClient } from "./client.ts";
 
@@ -20,9 +20,11 @@ export async function startOf(instance: Instance, client: SupervisorClient, id: 
   try {
     await client.request("POST", `/containers/${id}/start`);
   } catch (error) {
-    const code = error instanceof MdockerError ? failedExec(instance, id) : undefined;
-    if (code === undefined || !(error instanceof MdockerError) || error.exitCode === ExitCode.usage)
-      throw error;
+    if (!(error instanceof MdockerError)) throw error;
+    // These say what it is, or is not: it was not even tried.
+    const untried = [NotFoundError, ConflictError, NotModifiedError].some((kind) => error instanceof kind);
+    const code = untried ? undefined : failedExec(instance, id);
+    if (code === undefined) throw error;
     throw new MdockerError(error.message, code, { cause: error });
   }
 }

@@ -201,12 +201,12 @@ describe.each(dockerClients.map((client) => [client]))("%s", (client) => {
         [["create", "-p", "80:80", "lab"], "HostConfig.PortBindings is not supported"],
         [["create", "--pid", "host", "lab"], "HostConfig.PidMode is not supported"],
         [["create", "--memory", "1k", "lab"], "emory"],
-        [["kill", "nobody"], "No such container: nobody"],
+        [["kill", "nobody"], "daemon: No such container: nobody\n"],
         [["swarm", "init"], "mdocker"],
         [["search", "x"], "mdocker"],
       ] as const) {
         const { code, stderr } = await docker(args);
-        expect(stderr).toContain(why);
+        expect(`${stderr.trimEnd()}\n`).toContain(why);
         expect(code).toBeGreaterThan(0);
       }
     });
