@@ -3,7 +3,15 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["tests/unit/**/*.test.ts"], environment: "node" } },
+      {
+        test: {
+          name: "unit",
+          include: ["tests/unit/**/*.test.ts"],
+          environment: "node",
+          // Five seconds, the default, are too few for a thousand examples on a busy machine.
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "root",

@@ -108,6 +108,23 @@ function remove(instance: Instance, name: string, force: boolean): RemovedImage 
   return removed;
 }
 
+interface ImportFlags {
+  readonly change: readonly string[];
+  readonly message?: string;
+}
+
+/** A file as a stream, open already: that it is not there is said before anything is made. */
+async function openTar(file: string): Promise<AsyncIterable<Uint8Array>> {
+  const { open } = await import("node:fs/promises");
+  try {
+    return (await open(file, "r")).createReadStream();
+  } catch (cause) {
+    throw new UsageError(`image import: ${file}: cannot be read: expected a tar of a root filesystem`, {
+      cause,
+    });
+  }
+}
+
 /** Adds `image` to the command tree: make, show, name and remove images. */
 export function registerImage(program: Command): void {
   const image = program
@@ -132,6 +149,29 @@ export function registerImage(program: Command): void {
     .action(async (name: string, options: CreateOptions, command: Command) => {
       requireRoot("image create");
       await create(instanceOf(command), name, options);
+    });
+  image
+    .command("import")
+    .helpOption("--help", "show help")
+    .description("make an image of one layer from a tar of a root filesystem, plain or gzip")
+    .argument("<file>", "the tar, or - for stdin")
+    .argument("<name>", "name of the image")
+    .option(
+      "-c, --change <line>",
+      "a line of a Dockerfile: CMD, ENTRYPOINT, ENV, WORKDIR or USER (repeatable)",
+      (line: string, lines: readonly string[]) => [...lines, line],
+      [] as readonly string[],
+    )
+    .option("-m, --message <text>", "for the image's history")
+    .action(async (file: string, name: string, options: ImportFlags, command: Command) => {
+      requireRoot("image import");
+      const { importImage } = await import("../container/import-image.ts");
+      const source = file === "-" ? process.stdin : await openTar(file);
+      const { id } = await importImage(instanceOf(command), name, source, {
+        changes: options.change,
+        message: options.message,
+      });
+      print(`${id}\n`);
     });
   image
     .command("ls")

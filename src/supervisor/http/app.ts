@@ -7,6 +7,7 @@ import { registerContainers } from "../routes/containers.ts";
 import { registerEvents } from "../routes/events.ts";
 import { registerExec } from "../routes/exec.ts";
 import { registerImages } from "../routes/images.ts";
+import { registerImport } from "../routes/import.ts";
 import { registerLifecycle } from "../routes/lifecycle.ts";
 import { registerLogs } from "../routes/logs.ts";
 import { registerNetworks } from "../routes/networks.ts";
@@ -89,6 +90,7 @@ export async function createApp(engine: Engine, translators: Translators): Promi
   registerUsage(app, engine);
   registerNetworks(app, engine);
   registerImages(app, engine);
+  registerImport(app, engine);
   registerArchive(app, engine);
   registerExec(app, engine);
   registerLogs(app, engine);

@@ -5,7 +5,7 @@ const unsupported: readonly (readonly [method: RegExp, path: RegExp, why: string
     /^\/build$/,
     "mdocker does not build images: make one from a root filesystem with `mdocker image import`",
   ],
-  [/^POST$/, /^\/build\/(prune|cancel)$/, "mdocker does not build images, so there is no build cache"],
+  [/^POST$/, /^\/build\/cancel$/, "mdocker does not build images, so there is no build cache"],
   [
     /^POST$/,
     /^\/commit$/,

@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import { chmodSync } from "node:fs";
+import { Readable } from "node:stream";
+import type { Image, ImageDocument } from "../../rootfs/image.ts";
+import { commitImage, mediaTypes } from "../../rootfs/image-commit.ts";
+import { dropStagedLayer, stageLayer } from "../../rootfs/layer-staging.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { Directory, resolution } from "../sys/directory.ts";
+import { readTar } from "./archive/tar-read.ts";
+import { unpack } from "./archive/unpack.ts";
+
+type Config = NonNullable<ImageDocument["config"]>;
+
+const defaults: Config = {
+  Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+  Cmd: ["/bin/sh"],
+};
+
+/** A command of a Dockerfile: a JSON array, or a line for the shell. */
+function wordsOf(text: string): string[] {
+  if (!text.startsWith("[")) return ["/bin/sh", "-c", text];
+  try {
+    const words: unknown = JSON.parse(text);
+    if (Array.isArray(words) && words.every((word) => typeof word === "string")) return words;
+  } catch {
+    // Told below.
+  }
+  throw new UsageError(`--change: ${text}: expected a JSON array of strings, or a line for the shell`);
+}
+
+/** The config with one more change, a line of a Dockerfile. @throws UsageError for one that is not understood */
+function changed(before: Config, change: string): Config {
+  const [, word = "", rest = ""] = /^\s*([a-z]+)\s+(.*?)\s*$/is.exec(change) ?? [];
+  switch (word.toUpperCase()) {
+    case "CMD":
+      return { ...before, Cmd: wordsOf(rest) };
+    case "ENTRYPOINT":
+      return { ...before, Entrypoint: wordsOf(rest) };
+    case "ENV": {
+      const [, key = "", value = ""] = /^([^\s=]+)[\s=](.*)$/s.exec(rest) ?? [];
+      if (key === "") throw new UsageError(`--change: ${change}: expected ENV KEY=VALUE`);
+      const others = (before.Env ?? []).filter((one) => !one.startsWith(`${key}=`));
+      return { ...before, Env: [...others, `${key}=${value.replace(/^"(.*)"$/s, "$1")}`] };
+    }
+    case "WORKDIR":
+      return { ...before, WorkingDir: rest };
+    case "USER":
+      return { ...before, User: rest };
+    default:
+      throw new UsageError(`--change: ${change}: expected CMD, ENTRYPOINT, ENV, WORKDIR or USER`);
+  }
+}
+
+/** The stream itself, unpacked where it is compressed with gzip. */
+async function* plain(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const source = Readable.from(stream, { objectMode: false });
+  const parts = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const first = await parts.next();
+  if (first.done === true) return;
+  const all = async function* (): AsyncGenerator<Buffer> {
+    yield first.value;
+    for (let next = await parts.next(); next.done !== true; next = await parts.next()) yield next.value;
+  };
+  if (first.value[0] !== 0x1f || first.value[1] !== 0x8b) {
+    yield* all();
+    return;
+  }
+  const { createGunzip } = await import("node:zlib");
+  const { pipeline } = await import("node:stream");
+  const gunzip = createGunzip();
+  pipeline(Readable.from(all(), { objectMode: false }), gunzip, () => undefined);
+  yield* gunzip;
+}
+
+export interface ImportOptions {
+  /** Lines of a Dockerfile: CMD, ENTRYPOINT, ENV, WORKDIR, USER. */
+  readonly changes: readonly string[];
+  /** For the image's history. */
+  readonly message?: string | undefined;
+}
+
+/**
+ * Makes an image of one layer from a tar of a root filesystem, plain or gzip: what `export` writes.
+ * @throws UsageError for what is no tar, or leads out; nothing of it stays.
+ */
+export async function importImage(
+  instance: Instance,
+  name: string,
+  stream: AsyncIterable<Uint8Array>,
+  { changes, message }: ImportOptions,
+): Promise<Image> {
+  let config = defaults;
+  for (const change of changes) config = changed(config, change);
+  const staging = stageLayer(instance);
+  let kept = false;
+  try {
+    const hash = createHash("sha256");
+    let tarSize = 0;
+    const counted = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const part of plain(stream)) {
+        hash.update(part);
+        tarSize += part.length;
+        yield part;
+      }
+    };
+    // One that is stopped at the end mark has not seen what may follow it, which the digest is of, too.
+    const tar = counted();
+    const whole = { [Symbol.asyncIterator]: () => ({ next: () => tar.next() }) };
+    const root = Directory.host(staging);
+    let size: number;
+    try {
+      size = await unpack(readTar(whole), {
+        open: (path) => (path === "" ? root.again() : root.descend(path, resolution.inRoot)),
+        owner: "theirs",
+        replaceDirectories: true,
+      });
+    } finally {
+      root.close();
+    }
+    for (let rest = await tar.next(); rest.done !== true; rest = await tar.next());
+    if (tarSize === 0) throw new UsageError("the archive is empty: expected a tar of a root filesystem");
+    chmodSync(staging, 0o755);
+    const diffId = `sha256:${hash.digest("hex")}`;
+    const created = new Date().toISOString();
+    const document: ImageDocument = {
+      architecture: process.arch === "x64" ? "amd64" : process.arch,
+      os: "linux",
+      created,
+      config,
+      rootfs: { type: "layers", diff_ids: [diffId] },
+      history: [{ created, created_by: message ?? "mdocker image import" }],
+    };
+    const image = commitImage(instance, {
+      name,
+      config: JSON.stringify(document),
+      layers: [{ mediaType: mediaTypes.layer, digest: diffId, size: tarSize }],
+      staged: new Map([[diffId, staging]]),
+      size,
+    });
+    kept = true;
+    return image;
+  } finally {
+    if (!kept) dropStagedLayer(staging);
+  }
+}
