@@ -138,13 +138,7 @@ export class ManagedContainer {
     }
     const stdin = terminal === undefined && this.request.interactive ? this.#reopenStdin() : undefined;
     const run = new ContainerRun(this.instance, { record, terminal, stdin }, this.fanout, this.#stdin);
-    let log: ContainerLog | undefined;
-    try {
-      log = this.#openLog(record);
-    } catch (error) {
-      this.#say(`container ${record.name}: its output is not kept: ${messageOf(error)}`);
-    }
-    this.#begin(run, record, log);
+    this.#begin(run, record, this.#reopenLog(record));
     this.#afterStart(this, record, true);
   }
 
@@ -248,11 +242,24 @@ export class ManagedContainer {
   bury(): void {
     const { record } = this;
     const exit = readExit(this.instance, this.id) ?? lostExit();
+    // The line that it has not ended is the last one now.
+    const log = this.#reopenLog(record)?.close();
+    log?.catch((error: unknown) => this.#say(`container ${record.name}: ${messageOf(error)}`));
     const ended = this.#finish(record, exit);
     this.#tell(ended, exit);
     this.#afterEnd(this, exit).catch((error: unknown) => {
       this.#say(`container ${record.name}: ${messageOf(error)}`);
     });
+  }
+
+  /** Opens the log of what an earlier supervisor has started: that runs, kept or not. */
+  #reopenLog(record: ContainerRecord): ContainerLog | undefined {
+    try {
+      return this.#openLog(record);
+    } catch (error) {
+      this.#say(`container ${record.name}: its output is not kept: ${messageOf(error)}`);
+      return undefined;
+    }
   }
 
   /** Opens what keeps its output; undefined when it is not to be kept. @throws what open(2) says. */

@@ -39,3 +39,36 @@ echo over`;
     { image: await sharedLabImage() },
   );
 });
+
+test("a line that was not ended stays, also when the monitor is killed with the supervisor", async () => {
+  await withTestHost(
+    async (host) => {
+      await works(
+        host,
+        "run",
+        "-d",
+        "--net",
+        "none",
+        "--name",
+        "c",
+        "/bin/sh",
+        "-c",
+        "printf 'not ended'; sleep 1000",
+      );
+      const [record] = JSON.parse(await works(host, "inspect", "c")) as [
+        { id: string; monitor: { pid: number } },
+      ];
+      await expect
+        .poll(() => existsSync(join(host.place.state, "containers", record.id, "open-lines")))
+        .toBe(true);
+      await endSupervisor(host.place, "SIGKILL");
+      process.kill(record.monitor.pid, "SIGKILL");
+      // Its pid 1 goes with it.
+      await expect.poll(async () => (await works(host, "ps", "-q")).trim()).toBe("");
+      expect(await works(host, "logs", "c")).toBe("not ended");
+      await works(host, "rm", "c");
+      await endSupervisor(host.place);
+    },
+    { image: await sharedLabImage() },
+  );
+});
