@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { OciNamespaceType } from "../../core/oci.ts";
-import { ifThere } from "../open-files.ts";
+import { ifAllowed, ifThere } from "../open-files.ts";
 import { type Finding, findings, listed } from "./finding.ts";
 import { isLimited } from "./limits.ts";
 import { named, namespaceOf, type Subject } from "./subject.ts";
@@ -68,6 +68,11 @@ function isContainer({ instance }: Subject, pid: string): boolean {
   return new RegExp(`/${instance.prefix}/[0-9a-f]{64}(/|$)`, "m").test(text);
 }
 
+/** The monitor of a command executed inside: mdocker's own program, in the host's pid namespace. */
+function isMonitor(pid: string): boolean {
+  return ifAllowed(() => readlinkSync(`/proc/${pid}/exe`))?.startsWith("/memfd:mdocker-") === true;
+}
+
 /**
  * Processes outside of the cgroup, for which no limit holds: those of its own pid namespace, and those of the host that
  * have entered another namespace of it.
@@ -89,7 +94,7 @@ function findOthers(subject: Subject): { readonly escaped: string[]; readonly vi
     // One that was started since they were listed is where it should be.
     if (shared.length === 0 || isLimited(subject, pid)) continue;
     if (shared.includes("pid")) escaped.push(pid);
-    else if (!(shared.join() === "net" && isContainer(subject, pid))) {
+    else if (!isMonitor(pid) && !(shared.join() === "net" && isContainer(subject, pid))) {
       const name = ifThere(() => readFileSync(`/proc/${pid}/comm`, "utf8"))?.trim() ?? "?";
       visitors.push(`${name} (${pid}): ${shared.join(", ")}`);
     }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Finding } from "../../../src/container/verify/finding.ts";
 import { startCommand } from "../../harness/command.ts";
 import { sharedHost } from "../../harness/shared-host.ts";
+import { endSupervisor } from "../../harness/supervisor.ts";
 import { cgroupDirectories, endAll, inspected, intrude, startReady } from "./container.ts";
 
 const { host, folder } = sharedHost();
@@ -60,6 +61,32 @@ describe("what was asked for holds", () => {
     expect(stdout).toMatch(/\n +address of eth0 +10\.200\.1\.\d+\/24 +10\.200\.1\.\d+\/24 +ok\n/);
     expect(stdout).toMatch(/\nall \d+ hold\n$/);
     await endAll(host(), { second, first });
+  });
+
+  test("detached, on a terminal, with commands executed in it, paused", async () => {
+    const does = async (...args: readonly string[]) => {
+      const { code, stdout, stderr } = await host().mdocker(args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      return stdout;
+    };
+    try {
+      await does("run", "-dit", "--name", "tty", "lab", "/bin/bash");
+      await does("run", "-d", "--name", "quiet", "lab", "/bin/sleep", "1000");
+      for (const name of ["tty", "quiet"]) {
+        await does("exec", "-d", name, "/bin/sleep", "1000");
+        await does("exec", "-d", "-u", "1000", name, "/bin/sleep", "1000");
+        expect(await broken(name)).toEqual({});
+        expect(await does("stats", "--no-stream", "--format", "{{.PIDs}}", name)).toBe("4\n");
+      }
+      await does("pause", "quiet");
+      expect(await broken("quiet")).toEqual({});
+      // What is executed with more than the container has is no longer as asked.
+      await does("exec", "-d", "--privileged", "tty", "/bin/sleep", "1000");
+      expect(Object.keys(await broken("tty"))).toEqual(["capabilities"]);
+      await does("rm", "-f", "tty", "quiet");
+    } finally {
+      await endSupervisor(host().place);
+    }
   });
 
   test("one that does not run can prove nothing", async () => {
