@@ -1,29 +1,23 @@
 import type { Program } from "../program/step.ts";
 import { signalProcess } from "../sys/pidfd.ts";
 import { isHungUp, isReadable } from "../sys/poll.ts";
+import type { Interruption } from "./interruption.ts";
 import { kill, type Launched } from "./launch.ts";
 import type { Stream } from "./streams.ts";
 
 const SIGKILL = 9;
-/** How long at a time nothing else happens here. A signal of ours ends it at once. */
-const lookMs = 100;
-
-/** What the user has to say while a start is under way. */
-export interface Interruption {
-  /** @throws MdockerError when a signal has asked us to end. */
-  readonly refuse: () => void;
-  /** True once that has been asked again while everything is taken back. */
-  readonly insisted: () => boolean;
-}
+/** What does not hang answers within so long: to wait for it at once is the fastest. A signal of ours ends that. */
+const promptMs = 50;
+/** From then on others that we serve have their turn, and signals are seen, between two looks. */
+const patientMs = 10;
 
 /** `isReadable` or `isHungUp`: what is waited for. */
 type Look = (fd: number, ms: number) => boolean;
 
 /** Waits until `look` finds it on the stream; false when `over` says first that it has been enough. */
 async function until({ fd }: Stream, look: Look, over: () => boolean): Promise<boolean> {
-  while (!look(fd, lookMs)) {
-    // Signals reach us between turns of the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
+  for (let ms = promptMs; !look(fd, ms); ms = 0) {
+    await new Promise((resolve) => setTimeout(resolve, patientMs));
     if (over()) return false;
   }
   return true;
@@ -48,7 +42,7 @@ async function end(
   interruption: Interruption | undefined,
   [stream, look]: readonly [Stream, Look],
 ): Promise<boolean> {
-  const over = (): boolean => interruption?.insisted() === true;
+  const over = (): boolean => interruption?.insisted === true;
   const killMonitor = (): void => {
     signalProcess(launched.monitor, SIGKILL);
   };

@@ -7,6 +7,7 @@ import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { formatBytes } from "../core/units.ts";
 import { exitCodeOf } from "../program/message.ts";
+import { Interruption } from "./interruption.ts";
 import { hasLateCgroups } from "./late-cgroups.ts";
 import { abandon, failureOf, LaunchError } from "./launch.ts";
 import { collectOrphans } from "./orphans.ts";
@@ -18,7 +19,7 @@ import type { Prepared } from "./prepared.ts";
 import type { ExitRecord } from "./record.ts";
 import { readExit } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
-import { catchSignals, type Signals, signalCode } from "./signals.ts";
+import { catchSignals, type Signals } from "./signals.ts";
 import type { StartStep } from "./step.ts";
 import { containerPaths, readRecord, releaseAnyName, removeRunDirectory, writeRecord } from "./store.ts";
 
@@ -60,16 +61,6 @@ async function attend(start: Start, signals: Signals): Promise<number | undefine
     signals.forwardTo(undefined);
     await relay?.finish();
   }
-}
-
-/**
- * Ends a start that the user wants no more.
- * @throws MdockerError with the exit code of the signal.
- */
-function refuseInterrupted(signals: Signals): void {
-  const [name] = signals.caught;
-  if (name !== undefined)
-    throw new MdockerError(`interrupted by ${name}: nothing was started`, signalCode(name));
 }
 
 /** Takes everything back; what fails is said, and does not hide how the container itself ended. */
@@ -144,13 +135,10 @@ export async function runContainer(
   for (const note of prepared.notes) say(note);
   // Until everything has been taken back: a signal must not end us in the middle of it.
   const signals = catchSignals();
-  let asked = Number.POSITIVE_INFINITY;
+  const interruption = new Interruption(signals);
   const start: Start = {
     prepared,
-    interruption: {
-      refuse: () => refuseInterrupted(signals),
-      insisted: () => signals.caught.length > asked,
-    },
+    interruption,
     failing: new UndoStack(),
     running: new UndoStack(),
     kept: new UndoStack(),
@@ -169,7 +157,7 @@ export async function runContainer(
     for (const step of planStart(prepared)) {
       // Signals reach us only between turns of the event loop: this is the last moment to have one of them.
       if (step.kind === "go") await new Promise((resolve) => setImmediate(resolve));
-      refuseInterrupted(signals);
+      interruption.refuse();
       const begin = monotonicMs();
       await performStep(start, step);
       if (observer !== undefined) await report(start, step, monotonicMs() - begin, observer);
@@ -185,13 +173,13 @@ export async function runContainer(
     if (request.keep) keepRecord(start, exit);
     return exitCodeOf(status);
   } catch (error) {
-    asked = signals.caught.length;
+    interruption.takingBack();
     const first = ended ? undefined : await firstFailure(start);
     if (observer !== undefined) (await import("./report.ts")).reportProgram(start, observer, false);
     throw await explainFailure(first ?? error, prepared);
   } finally {
     if (start.terminal !== undefined) closeSync(start.terminal);
-    asked = Math.min(asked, signals.caught.length);
+    interruption.takingBack();
     if (!ended || request.keep || !(await finishQuickly(start)))
       await cleanUp(start, ended && request.keep, say);
     signals.release();

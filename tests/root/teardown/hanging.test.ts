@@ -1,6 +1,10 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { startExec } from "../../../src/container/exec.ts";
+import { awaitExec } from "../../../src/container/exec-await.ts";
+import { removeExec } from "../../../src/container/exec-records.ts";
+import { findContainer } from "../../../src/container/refresh.ts";
 import { type Running, runCommand, startCommand } from "../../harness/command.ts";
 import { sharedHost } from "../../harness/shared-host.ts";
 
@@ -101,4 +105,62 @@ test("what hangs for a while only is waited for", async () => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   await release(lease);
   expect(await run.ended).toEqual({ code: 0, stdout: "", stderr: "" });
+});
+
+/** A container with a command that hangs when it is executed, as long as the lease is held. */
+async function hangingIn(name: string): Promise<{ run: Running; lease: Running }> {
+  const command = join(folder(), "command");
+  await host().hostRun(["cp", "/bin/true", command]);
+  const mount = ["-v", `${command}:/command`];
+  const script = ["/bin/sh", "-c", "echo up; exec sleep 1000"];
+  const run = host().start(["run", "--net", "none", "--name", name, ...mount, ...script]);
+  await run.says(/^up$/m);
+  const lease = startCommand([hold, command]);
+  await lease.says(/held/);
+  return { run, lease };
+}
+
+test("a signal ends an exec that hangs, and not its container", async () => {
+  const { run, lease } = await hangingIn("hung");
+  const exec = host().start(["exec", "hung", "/command"]);
+  await until(() =>
+    children(exec.pid)
+      .flatMap(children)
+      .some((pid) => sleepsIn(pid).includes("lease")),
+  );
+  exec.child.kill("SIGINT");
+  expect(await exec.ended).toEqual({
+    code: 130,
+    stdout: "",
+    stderr: "mdocker: interrupted by SIGINT: nothing was started\n",
+  });
+  await release(lease);
+  expect(await host().mdocker(["exec", "hung", "/command"])).toMatchObject({ code: 0 });
+  run.child.kill("SIGTERM");
+  expect((await run.ended).code).toBe(143);
+});
+
+test("who starts an exec that hangs does other things meanwhile", async () => {
+  const { run, lease } = await hangingIn("served");
+  const nothing = openSync("/dev/null", "r+");
+  const request = { args: ["/command"], env: [], terminal: false, privileged: false };
+  const starting = startExec(host().place, findContainer(host().place, "served"), request, {
+    lifetime: "foreground",
+    stdio: [nothing, nothing, nothing],
+  });
+  let ready = false;
+  starting.then(
+    () => {
+      ready = true;
+    },
+    () => undefined,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(ready).toBe(false);
+  await release(lease);
+  expect(await awaitExec(host().place, await starting)).toBe(0);
+  removeExec(host().place, (await starting).record.container, (await starting).record.id);
+  closeSync(nothing);
+  run.child.kill("SIGTERM");
+  expect((await run.ended).code).toBe(143);
 });
