@@ -132,7 +132,7 @@ test("a signal ends an exec that hangs, and not its container", async () => {
   expect(await exec.ended).toEqual({
     code: 130,
     stdout: "",
-    stderr: "mdocker: interrupted by SIGINT: nothing was started\n",
+    stderr: "mdocker: interrupted by SIGINT: nothing was executed\n",
   });
   await release(lease);
   expect(await host().mdocker(["exec", "hung", "/command"])).toMatchObject({ code: 0 });

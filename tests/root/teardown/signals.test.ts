@@ -78,8 +78,11 @@ describe("a command that ignores", () => {
 test("Ctrl-C on a terminal ends what runs there, and the shell in it stays", async () => {
   const running = host.terminal(["run", "/bin/bash", "--norc"]);
   await running.says(/# $/);
-  running.child.stdin.write("echo st''arted; sleep 1000\n");
+  // What cat says proves that it is in the foreground: a key pressed while bash is about to start it may get lost.
+  running.child.stdin.write("echo st''arted; cat\n");
   await running.says(/^started/m);
+  running.child.stdin.write("typed\n");
+  await running.says(/typed\r\ntyped\r\n/);
   running.child.stdin.write("\x03");
   await running.says(/\^C[\s\S]*# $/);
   running.child.stdin.write("exit 5\n");
