@@ -26,15 +26,17 @@ image: build ## Make the default image `lab` from this machine's programs, if it
 demo: build ## Two containers on one bridge: addresses, ping, NAT; then the proof that nothing is left
 	@node scripts/run.mjs scripts/demo/main.ts
 
-test: setup check ## All tests on a fresh machine: setup, then check
+test: check ## All tests on a fresh machine: setup, then check
 
 check: ## Everything CI runs: build, types, lint, dead code, unit, root and vm tests
+	@scripts/setup --test
 	@node scripts/run.mjs scripts/check.ts
 
 test-unit: ## Tests that need neither root nor the kernel
 	@npx vitest run --project unit
 
 test-root: build ## Tests on this machine's kernel, in throw-away namespaces (root)
+	@scripts/setup --test
 	@npx vitest run --project root
 
 test-vm: build ## The same suites in a virtual machine with pure cgroup v2 (root)
