@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { findContainer } from "../container/refresh.ts";
 import { updateContainer } from "../container/update.ts";
 import { forEach } from "./each.ts";
+import { keepersOf } from "./keeper.ts";
 import { type Declaration, declareOptions, readFlags } from "./option-row.ts";
 import { readUpdate, updateOptions } from "./options/updating.ts";
 import { requireRoot } from "./privilege.ts";
@@ -23,9 +24,13 @@ export function registerUpdate(program: Command, declaration?: Declaration): voi
       requireRoot("update ...");
       const request = readUpdate(readFlags(command), await hostView());
       const instance = instanceOf(command);
-      await forEach(references, (reference) =>
-        updateContainer(instance, findContainer(instance, reference), request),
-      );
+      const keepers = keepersOf(instance);
+      await forEach(references, async (reference) => {
+        const record = findContainer(instance, reference);
+        const keeper = await keepers(record);
+        if (keeper === undefined) await updateContainer(instance, record, request);
+        else await keeper.request("POST", `/mdocker/update/${record.id}`, { body: request });
+      });
     });
   declareOptions(command, updateOptions, declaration);
 }

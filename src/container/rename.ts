@@ -1,6 +1,7 @@
 import { ConflictError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { changeRecord } from "./change-record.ts";
+import { readRequest, writeRequest } from "./create.ts";
 import { namePattern } from "./names.ts";
 import { freeAbandonedName } from "./orphans.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -32,5 +33,7 @@ export async function renameContainer(
     releaseName(instance, name, id);
     throw error;
   }
+  const request = readRequest(instance, id);
+  if (request !== undefined) writeRequest(instance, id, { ...request, name });
   releaseName(instance, record.name, id);
 }

@@ -1,12 +1,28 @@
 import type { FastifyInstance } from "fastify";
 import type { RunRequest } from "../../container/request.ts";
-import type { Engine } from "../engine.ts";
+import type { ContainerUpdate, Engine } from "../engine.ts";
+import { referenceOf } from "../http/params.ts";
 import { runRequestSchema } from "../run-request-schema.ts";
 
-/** POST /mdocker/create: as /containers/create, with mdocker's own RunRequest as body: nothing is lost in translation. */
+const updateSchema = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    resources: { type: "object" },
+    restart: { type: "object", required: ["policy", "maximumRetries"] },
+  },
+} as const;
+
+/**
+ * POST /mdocker/create and /mdocker/update/ID: as those of /containers, with mdocker's own requests as bodies: nothing is
+ * lost in translation.
+ */
 export function registerOwn(app: FastifyInstance, engine: Engine): void {
   app.post("/mdocker/create", { schema: { body: runRequestSchema } }, async (request, reply) => {
     const { record, warnings } = await engine.create(request.body as RunRequest);
     return reply.code(201).send({ Id: record.id, Warnings: warnings });
   });
+  app.post("/mdocker/update/:id", { schema: { body: updateSchema } }, async (request) => ({
+    Warnings: await engine.update(referenceOf(request), request.body as ContainerUpdate),
+  }));
 }

@@ -149,6 +149,30 @@ describe("create and start", () => {
   });
 });
 
+describe("update and rename", () => {
+  test("are known to the supervisor, and to those who listen", async () => {
+    const since = String(Date.now() / 1000);
+    await detached("limited", deaf);
+    expect(await works("update", "-m", "64m", "--pids-limit", "30", "--restart", "always", "limited")).toBe(
+      "limited\n",
+    );
+    expect(await recordOf(host, "limited")).toMatchObject({
+      resources: { memory: { limit: 64 * 1024 ** 2 }, pids: { limit: 30 } },
+    });
+    expect((await host.mdocker(["update", "--cpuset-cpus", "9999", "limited"])).stderr).toMatch(
+      /--cpuset-cpus/,
+    );
+    await works("rename", "limited", "called");
+    const span = ["--since", since, "--until", String(Date.now() / 1000)];
+    expect(await works("events", ...span, "--format", "{{.Action}}")).toBe("create\nstart\nupdate\nrename\n");
+    const { id } = await recordOf(host, "called");
+    const request = JSON.parse(readFileSync(join(host.place.root, "containers", id, "request.json"), "utf8"));
+    expect(request).toMatchObject({ restart: { policy: "always" }, resources: { pids: { limit: 30 } } });
+    await works("update", "--restart", "no", "called");
+    await works("rm", "-f", "called");
+  });
+});
+
 describe("restart", () => {
   test("stops and starts again", async () => {
     await detached("again", polite);
