@@ -44,8 +44,9 @@ export function describeNetworkDocument(
   });
   // What is always there came into being with mdocker itself.
   const { created = new Date(0).toISOString(), options = {}, labels = {} } = definition ?? {};
+  // Of others only who asked for a name: docker-compose takes an option it did not give for a change.
   const bridge: Record<string, string> =
-    network === undefined ? {} : { "com.docker.network.bridge.name": network.bridge };
+    network === undefined || name !== "bridge" ? {} : { "com.docker.network.bridge.name": network.bridge };
   return {
     Name: name,
     Id: id,
