@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { linkSync, readdirSync, unlinkSync } from "node:fs";
-import { readTextIfAny, writeFileAtomic } from "../src/core/atomic.ts";
+import { readTextIfAny } from "../src/core/atomic.ts";
 import { ConflictError, hasErrno, SetupError, UsageError } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
 import { makeDirectories } from "../src/core/make-directories.ts";
@@ -64,11 +64,6 @@ export function addDefinition(instance: Instance, definition: NetworkDefinition)
   } finally {
     unlinkSync(temporary);
   }
-}
-
-/** Replaces a definition that is there. */
-export function replaceDefinition(instance: Instance, definition: NetworkDefinition): void {
-  writeFileAtomic(definitionPath(instance, definition.network.name), JSON.stringify(definition));
 }
 
 /** The definition of that name, or undefined. @throws SetupError when it cannot be read. */

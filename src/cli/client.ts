@@ -13,7 +13,7 @@ import {
 import { type Instance, supervisorSocket } from "../core/paths.ts";
 
 /** What a request says besides its method and path. */
-export interface RequestOptions {
+interface RequestOptions {
   /** Values that are undefined are left out; `true` is sent as 1. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
   /** Sent as JSON. */
@@ -41,7 +41,7 @@ export interface SupervisorClient {
   upgrade(path: string, options?: RequestOptions): Promise<Upgraded>;
 }
 
-export interface Response {
+interface Response {
   readonly status: number;
   /** Undefined for an answer without a body. */
   readonly json: unknown;

@@ -18,7 +18,7 @@ const mostOutput = 8192;
 const drainMs = 2;
 
 /** `["CMD", ...]` is a command, `["CMD-SHELL", LINE]` a line for the container's shell. */
-export function probeCommand([kind, ...rest]: readonly string[]): readonly string[] {
+function probeCommand([kind, ...rest]: readonly string[]): readonly string[] {
   return kind === "CMD-SHELL" ? ["/bin/sh", "-c", ...rest] : rest;
 }
 

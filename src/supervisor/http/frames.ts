@@ -1,5 +1,5 @@
 /** The streams of docker's multiplexed format, by the number that stands for each. */
-export const streamNumbers = { stdin: 0, stdout: 1, stderr: 2 } as const;
+const streamNumbers = { stdin: 0, stdout: 1, stderr: 2 } as const;
 
 export type FramedStream = keyof typeof streamNumbers;
 

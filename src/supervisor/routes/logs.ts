@@ -29,7 +29,7 @@ function limitOf(query: Query, name: "since" | "until"): ReadOptions["since"] {
 }
 
 /** What of the log is wanted. @throws UsageError */
-export function wishesOf(query: Query): Omit<ReadOptions, "follow" | "signal"> {
+function wishesOf(query: Query): Omit<ReadOptions, "follow" | "signal"> {
   const [stdout, stderr] = [flagOf(query, "stdout"), flagOf(query, "stderr")];
   if (!stdout && !stderr) throw new UsageError("Bad parameters: you must choose at least one stream");
   return {

@@ -1,7 +1,7 @@
 import type { ContainerRecord } from "../../container/record.ts";
 
 /** No time at all, as docker's programs write it. */
-export const never = "0001-01-01T00:00:00Z";
+const never = "0001-01-01T00:00:00Z";
 
 /** The state in the words that docker has for states. */
 export function stateWord({ state }: ContainerRecord): string {
