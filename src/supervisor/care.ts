@@ -16,6 +16,8 @@ export class Care {
   readonly #restarter: Restarter;
   readonly #health: HealthMonitor | undefined;
   #startedAt = 0;
+  /** Nobody has started it since it was asked to end. */
+  #held = false;
 
   constructor(container: ManagedContainer, events: EventBus, say: (line: string) => void) {
     this.#container = container;
@@ -55,6 +57,7 @@ export class Care {
   /** A run is over. True when there will be another. */
   ended(exit: ExitRecord): boolean {
     this.#health?.stop();
+    if (this.#held) return false;
     return this.#restarter.ended({
       code: exit.code,
       asked: wasAsked(exit),
@@ -70,8 +73,15 @@ export class Care {
     this.#health?.resume();
   }
 
-  /** Somebody starts, stops or removes it: what was planned is off. */
+  /** Somebody starts it: what was planned is off, and nothing counts that was before. */
   reset(): void {
+    this.#held = false;
+    this.#restarter.reset();
+  }
+
+  /** Somebody stops or removes it: also a run that is just ending by itself is not followed by another. */
+  hold(): void {
+    this.#held = true;
     this.#restarter.reset();
   }
 

@@ -105,7 +105,7 @@ export class Supervisor implements Engine {
     const container = this.#managed.get(record.id);
     const care = container === undefined ? undefined : this.#cares.get(container);
     const waited = care?.waiting === true;
-    care?.reset();
+    care?.hold();
     // Between two runs by its restart policy: that there is no other is all that was asked.
     if (waited && container?.running !== true) return;
     const ended = container?.running === true ? container.nextExit() : undefined;
@@ -164,14 +164,18 @@ export class Supervisor implements Engine {
   ): Promise<void> {
     const { id, foreground } = this.find(reference);
     const container = foreground ? undefined : this.#container(id);
-    if (container !== undefined) this.#cares.get(container)?.reset();
+    const care = container === undefined ? undefined : this.#cares.get(container);
+    // What was planned is off; one that runs keeps its policy until it is clear that it goes.
+    if (container?.running !== true) care?.hold();
     const act = async (): Promise<void> => {
       const record = this.find(id);
       if (isLive(record) && !force) {
+        care?.reset();
         throw new ConflictError(
           `You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
         );
       }
+      care?.hold();
       if (container?.running === true) {
         try {
           killContainer(this.instance, record, 9);

@@ -49,6 +49,7 @@ describe("a restart policy", () => {
   test("always starts it again, but not when it was stopped", async () => {
     await detached("returns", polite, "--restart", "always");
     const first = await recordOf(host, "returns");
+    expect((await host.mdocker(["rm", "returns"])).code).toBe(1);
     // From outside, as if it had crashed.
     process.kill(first.init?.pid ?? 0, "SIGKILL");
     await expect
