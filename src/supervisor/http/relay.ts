@@ -82,6 +82,10 @@ function finish(connection: Duplex): void {
  * client has gone; `gone` is called in the end, once.
  */
 export function relay(connection: Duplex, streams: Streams, wanted: Wanted, gone: () => void): void {
+  if (connection.destroyed) {
+    gone();
+    return;
+  }
   connection.once("close", gone);
   passOutput(connection, streams, wanted, () => {
     const end = (): void => finish(connection);

@@ -142,6 +142,26 @@ describe("attach", () => {
     });
   });
 
+  test("shows what was said before, where that is asked for", async () => {
+    await withSite(async ({ client, create, supervisor }) => {
+      const id = await create({
+        args: ["/bin/sh", "-c", "echo past; read x; echo got $x"],
+        interactive: true,
+      });
+      const { connection: first } = await client.upgrade(`/containers/${id}/attach`, { query: both });
+      await client.request("POST", `/containers/${id}/start`);
+      await once(first, "data");
+      first.destroy();
+      const { connection } = await client.upgrade(`/containers/${id}/attach`, {
+        query: { ...both, logs: true },
+      });
+      connection.end("word\n");
+      expect(demultiplex(await bytesOf(connection)).stdout).toBe("past\ngot word\n");
+      await supervisor.wait(id, "not-running", new AbortController().signal);
+      await client.request("DELETE", `/containers/${id}`);
+    });
+  });
+
   test("by a slow client makes the container wait, and loses nothing", async () => {
     await withSite(async ({ client, create, supervisor }) => {
       const id = await create({ args: ["/bin/sh", "-c", "exec seq 1 2000000"] });
