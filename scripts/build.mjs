@@ -125,8 +125,16 @@ async function bundleLibrary(name) {
   });
 }
 
+/** Of the commands, run alone: see src/cli/run-only.ts. */
+const runAlone = {
+  name: "run-alone",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/commands\.ts$/ }, () => ({ path: join(home, "src/cli/run-only.ts") }));
+  },
+};
+
 /** Bundles one entry as CommonJS: Node starts it faster than ES modules, and V8 can cache its code. */
-async function bundle(entry, name) {
+async function bundle(entry, name, plugins = []) {
   await build({
     entryPoints: [join(home, entry)],
     outfile: join(dist, name),
@@ -139,7 +147,7 @@ async function bundle(entry, name) {
     external: ["koffi"],
     // A dynamic import of what lies outside becomes require: the bundle runs as a script, which has no import().
     supported: { "dynamic-import": false },
-    plugins: [lazyBuiltins, librariesApart],
+    plugins: [lazyBuiltins, librariesApart, ...plugins],
     define: { "import.meta.dirname": "__dirname" },
     logLevel: "warning",
   });
@@ -149,6 +157,7 @@ for (const arch of ["x64", "arm64"]) buildInit(arch);
 buildStart();
 copyAddons();
 await bundle("src/main.ts", "mdocker.bundle.cjs");
+await bundle("src/main.ts", "run.bundle.cjs", [runAlone]);
 await Promise.all(libraries.map(bundleLibrary));
 copyFileSync(join(home, "src/start.cjs"), join(dist, "mdocker.cjs"));
 copyFileSync(join(home, "src/security/seccomp/default.json"), join(dist, "default-seccomp.json"));
@@ -184,7 +193,10 @@ function writeCodeCache() {
     const [program, ...args] =
       process.getuid() === 0 ? real : ["env", "MDOCKER_WRITE_CACHE=1", ...run, "--explain", "/command"];
     spawnSync(program, args, { env, stdio: "ignore" });
-    if (!existsSync(join(dist, "mdocker.cache")))
+    // The other commands share what every one of them does: to find its way to a module and to records.
+    const list = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs"), "ps"];
+    spawnSync("env", ["MDOCKER_WRITE_CACHE=1", ...list], { env, stdio: "ignore" });
+    if (!existsSync(join(dist, "run.cache")))
       console.error("build: no code cache was written: starts will be slower");
   } finally {
     rmSync(scratch, { recursive: true, force: true });

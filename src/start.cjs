@@ -1,9 +1,13 @@
-// Entry of the bundle: runs it with V8's code cache, so that a start parses and compiles nothing.
+// Entry of the bundles: runs one with V8's code cache, so that a start parses and compiles nothing.
 "use strict";
 const fs = require("node:fs");
 const vm = require("node:vm");
-const bundle = `${__dirname}/mdocker.bundle.cjs`;
-const cache = `${__dirname}/mdocker.cache`;
+// `run`, also behind global flags, has a bundle of its own without the other commands.
+let at = 2;
+while (/^--(root|state|prefix)(=|$)/.test(process.argv[at])) at += process.argv[at].includes("=") ? 1 : 2;
+const name = process.argv[at] === "run" ? "run" : "mdocker";
+const bundle = `${__dirname}/${name}.bundle.cjs`;
+const cache = `${__dirname}/${name}.cache`;
 // The bundle is plain ASCII, and Latin-1 is the quickest way to have it as a string.
 const source = fs.readFileSync(bundle, "latin1");
 let cachedData;
