@@ -12,16 +12,25 @@ import { adopt, pause, readFileIfAny } from "./processes.ts";
 /** Processes in an uninterruptible wait freeze when that ends. */
 const patienceMs = 10_000;
 
+/** After so many looks in vain a v1 cgroup is thawed before it is told to freeze again. */
+const thawEvery = 5;
+
 /** Waits until `done`; the kernel gives no file to block on for this that Node could use synchronously. */
-function awaitFrozen(directory: string, done: () => boolean, patience: number): void {
+function awaitFrozen(
+  directory: string,
+  done: () => boolean,
+  patience: number,
+  again: (round: number) => void = () => undefined,
+): void {
   const deadline = Date.now() + patience;
-  for (let ms = 0.2; !done(); ms = Math.min(ms * 2, 20)) {
+  for (let ms = 0.2, round = 1; !done(); ms = Math.min(ms * 2, 20), round++) {
     if (Date.now() > deadline) {
       throw new SetupError(
         `cgroup ${directory} does not freeze: some process of it hangs in the kernel (see ps -o stat)`,
       );
     }
     pause(ms);
+    again(round);
   }
 }
 
@@ -49,7 +58,15 @@ function freezeV1(host: V1Host, path: string, patience: number): void {
   }
   writeValues(state, ["FROZEN"]);
   adopt(homeDirectory(host, path), directory);
-  awaitFrozen(directory, () => readFileIfAny(state)?.trim() === "FROZEN", patience);
+  const frozen = (): boolean => readFileIfAny(state)?.trim() === "FROZEN";
+  awaitFrozen(directory, frozen, patience, (round) => {
+    if (frozen()) return;
+    // A process that was just being started, or moved, can miss being told: then it is told again, and where that does
+    // not help all run on for a moment first.
+    if (round % thawEvery === 0) writeValues(state, ["THAWED"]);
+    writeValues(state, ["FROZEN"]);
+    adopt(homeDirectory(host, path), directory);
+  });
 }
 
 /**
