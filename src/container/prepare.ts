@@ -5,9 +5,10 @@ import { detectCgroups } from "../../cgroup/host.ts";
 import { cgroupMounts } from "../../cgroup/mounts.ts";
 import { planCgroup } from "../../cgroup/plan.ts";
 import { containerSysctls } from "../../net/endpoint.ts";
+import type { Network } from "../../net/network.ts";
 import { planOverlay } from "../../overlay/layers.ts";
 import { lookupUser } from "../../rootfs/users.ts";
-import { UsageError } from "../core/errors.ts";
+import { NotFoundError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { planSecurity } from "../security/plan.ts";
 import { findNetwork } from "./find-network.ts";
@@ -59,12 +60,25 @@ function joinedContainer(instance: Instance, request: RunRequest): JoinedContain
   return { networkPath: `/proc/${init.pid}/ns/net`, hostname, etc: mountsOfNames(spec) };
 }
 
+/** @throws UsageError when there is none: a NotFoundError would tell docker's client that the image is missing. */
+async function networkNamed(instance: Instance, name: string): Promise<Network> {
+  try {
+    return await findNetwork(instance, name);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new UsageError(
+      `--network: network ${name} not found: expected bridge, host, none, container:NAME or one of mdocker network ls`,
+      { cause: error },
+    );
+  }
+}
+
 /** The networks that the container's interfaces are on. */
 async function connectionsOf(instance: Instance, request: RunRequest): Promise<Connection[]> {
   if (request.network.kind !== "bridge") return [];
   const connections: Connection[] = [];
   for (const attachment of request.network.attachments) {
-    const network = await findNetwork(instance, attachment.network);
+    const network = await networkNamed(instance, attachment.network);
     // By its name from here on: what was given may be an id.
     const named = { ...attachment, network: network.name };
     connections.push({ network, attachment: named, number: connections.length });

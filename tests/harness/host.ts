@@ -63,7 +63,8 @@ function uniquePrefix(): string {
 
 /**
  * /sys shows the links of the network namespace it was mounted in: it is mounted again, with the cgroup hierarchies
- * carried over. `up0` leads to the outside, which knows no way back to any container.
+ * carried over. `up0` leads to the outside, which knows no way back to any container. A new network namespace begins
+ * with the machine's own settings: what other programs have made of them must not matter.
  */
 function hostScript(outsidePid: number, carry: string): string {
   return `
@@ -72,6 +73,7 @@ mount -t sysfs sysfs /sys
 mount --rbind ${carry}/fs/cgroup /sys/fs/cgroup
 umount -l ${carry}
 ip link set lo up
+echo 0 > /proc/sys/net/ipv4/ip_forward
 ip link add up0 type veth peer name up0 netns ${outsidePid}
 ip address add ${address}/30 dev up0
 ip link set up0 up

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { cloneFlags, insideNetns, setns, unshare } from "../../src/sys/namespaces.ts";
 
 const current = "/proc/thread-self/ns/net";
@@ -26,6 +26,8 @@ export function makeNetns(): Netns {
   const back = openSync(current, "r");
   try {
     unshare(cloneFlags.network);
+    // It has begun with the settings of the machine's own.
+    writeFileSync("/proc/sys/net/ipv4/ip_forward", "0");
     const fd = openSync(current, "r");
     return {
       fd,

@@ -106,7 +106,7 @@ test("what makes no sense is refused in one line", async () => {
     }
     const missing = await host.mdocker(["run", "--network", "green", "/bin/true"]);
     expect(missing).toMatchObject({ code: 1 });
-    expect(missing.stderr).toMatch(/^mdocker: network green not found/);
+    expect(missing.stderr).toMatch(/^mdocker: --network: network green not found/);
     await ok(host, "network", "rm", "red");
   });
 });
