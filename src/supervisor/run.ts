@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { Socket } from "node:net";
 import { ReadStream } from "node:tty";
 import { fifoPath } from "../container/fifos.ts";
@@ -12,8 +12,15 @@ import { holdTerminal, readableBytes, resizeTerminal } from "../sys/pty.ts";
 import type { Fanout } from "./fanout.ts";
 import type { Stdin } from "./stdin.ts";
 
+/** Nothing comes for so many looks: somebody outside holds the terminal open, and what he writes is not waited for. */
+const idleLooks = 50;
+
 /** How often it is looked whether all has been taken of what a container that has ended had written. */
 const drainMs = 2;
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, drainMs));
+}
 
 /**
  * One run of a detached container, from its start (or its adoption by a new supervisor) to its end: reads its output,
@@ -24,9 +31,9 @@ export class ContainerRun {
   readonly ended: Promise<boolean>;
   /** Resolves when the monitor is gone too. */
   readonly gone: Promise<void>;
-  readonly #terminal:
-    | { readonly stream: ReadStream; readonly fd: number; readonly inner: number }
-    | undefined;
+  readonly #terminal: { readonly stream: ReadStream; readonly fd: number } | undefined;
+  /** Held while it runs: its processes may all close the terminal and open it again. */
+  #inner: number | undefined;
   readonly #pipes: { readonly stream: Socket; readonly fd: number }[] = [];
   readonly #news: Socket;
   readonly #fanout: Fanout;
@@ -69,11 +76,11 @@ export class ContainerRun {
         clientStdin.connect(new Socket({ fd: stdin, readable: false, writable: true }));
       }
     } else {
-      const inner = holdTerminal(terminal);
+      this.#inner = holdTerminal(terminal);
       const stream = new ReadStream(terminal);
       fanout.read(stream, "stdout");
       clientStdin.connect(stream);
-      this.#terminal = { stream, fd: terminal, inner };
+      this.#terminal = { stream, fd: terminal };
     }
   }
 
@@ -89,7 +96,40 @@ export class ContainerRun {
 
   /** Resolves when all that was written before the end has been passed on. */
   async drain(): Promise<void> {
-    while (this.#unread() || this.#fanout.busy) await new Promise((resolve) => setTimeout(resolve, drainMs));
+    while (this.#unread() || this.#fanout.busy) await pause();
+    if (this.#terminal !== undefined && !this.#terminal.stream.destroyed)
+      await this.#drainTerminal(this.#terminal);
+  }
+
+  /**
+   * What a terminal has been given may still be on its way, where FIONREAD does not count it. When its last user has gone
+   * read(2) waits for that, and hands it all out before it fails with EIO (drivers/tty/n_tty.c).
+   */
+  async #drainTerminal({ stream, fd }: { readonly stream: ReadStream; readonly fd: number }): Promise<void> {
+    this.#fanout.release(stream);
+    this.#closeInner();
+    const buffer = Buffer.alloc(65_536);
+    for (let idle = 0; idle < idleLooks; ) {
+      let length: number;
+      try {
+        length = readSync(fd, buffer);
+      } catch (error) {
+        if (!hasErrno(error, "EAGAIN")) return;
+        idle += 1;
+        await pause();
+        continue;
+      }
+      if (length === 0) return;
+      idle = 0;
+      this.#fanout.pass("stdout", Buffer.from(buffer.subarray(0, length)));
+      while (this.#fanout.busy) await pause();
+    }
+  }
+
+  #closeInner(): void {
+    if (this.#inner === undefined) return;
+    closeSync(this.#inner);
+    this.#inner = undefined;
   }
 
   #unread(): boolean {
@@ -112,7 +152,7 @@ export class ContainerRun {
     this.#stdin.disconnect();
     for (const { stream } of this.#pipes) stream.destroy();
     if (this.#terminal === undefined) return;
-    closeSync(this.#terminal.inner);
+    this.#closeInner();
     this.#terminal.stream.destroy();
   }
 }

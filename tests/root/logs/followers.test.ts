@@ -45,7 +45,10 @@ test("many can follow one log: each sees all of it, and its end", async () => {
     detach();
     const numbers = Array.from({ length: 5_000 }, (_, i) => `${i + 1}\r\n`).join("");
     for (const text of await Promise.all(ended))
-      expect(text === `begun\r\nover\r\n${numbers}over\r\n`).toBe(true);
+      expect(
+        text === `begun\r\nover\r\n${numbers}over\r\n`,
+        `${text.length}: ${text.slice(0, 60)} ... ${text.slice(-60)}`,
+      ).toBe(true);
     await supervisor.remove(record.id, { force: true, volumes: false });
   });
 });

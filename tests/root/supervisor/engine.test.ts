@@ -87,6 +87,24 @@ describe("a detached container", () => {
     });
   });
 
+  test("loses nothing of what its terminal shows last", async () => {
+    await withSupervisor(async (supervisor, engine) => {
+      const args = ["/bin/sh", "-c", "seq 1 3000; echo last"];
+      const id = await create(supervisor, engine, { args, interactive: true, terminal: true });
+      const expected = `${Array.from({ length: 3000 }, (_, i) => `${i + 1}\r\n`).join("")}last\r\n`;
+      for (let round = 0; round < 40; round++) {
+        const text = textOf(supervisor.attach(id).stdout);
+        await supervisor.start(id);
+        expect(
+          (await text) === expected,
+          `round ${round}: ${(await text).length} of ${expected.length}`,
+        ).toBe(true);
+        await supervisor.wait(id, "not-running", never);
+      }
+      await supervisor.remove(id, { force: false, volumes: false });
+    });
+  });
+
   test("that cannot be executed says why, and stays as it was", async () => {
     await withSupervisor(async (supervisor, engine) => {
       for (const terminal of [false, true]) {
