@@ -28,4 +28,4 @@ const result = {
   dropped: log.stats.dropped,
   texts: texts.map((text) => text.slice(0, 60).trimEnd()),
 };
-writeFileSync(process.stdout.fd, JSON.stringify(result));
+process.stdout.write(JSON.stringify(result));
