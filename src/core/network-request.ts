@@ -1,10 +1,17 @@
+import type { PortMapping } from "./port-mapping.ts";
+
 /** How a container is connected: what the OCI document does not say. */
 export type NetworkRequest =
   | { readonly kind: "none" }
   | { readonly kind: "host" }
   /** Share the network namespace of another container, by id. */
   | { readonly kind: "container"; readonly container: string }
-  | { readonly kind: "bridge"; readonly attachments: readonly Attachment[] };
+  | {
+      readonly kind: "bridge";
+      readonly attachments: readonly Attachment[];
+      /** Ports that are published; they lead to the container's address on the network of its default route. */
+      readonly ports?: readonly PortMapping[] | undefined;
+    };
 
 /** One interface of a container on one network. */
 export interface Attachment {
