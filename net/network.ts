@@ -1,16 +1,25 @@
 import type { Instance } from "../src/core/paths.ts";
 
+/** How the links of a network are made. */
+type NetworkDriver = "bridge" | "macvlan" | "ipvlan" | "link" | "vxlan";
+
 /** A network that containers can be connected to. Plain data: it is compared, stored and printed as it is. */
 export interface Network {
   readonly name: string;
   /** Prefix of the instance that it belongs to: begins its aliases, comments and chains. */
   readonly owner: string;
+  /** Absent: `bridge`. */
+  readonly driver?: NetworkDriver | undefined;
   /** Name of the Linux bridge. */
   readonly bridge: string;
   /** `10.200.1.0/24`. */
   readonly subnet: string;
   /** The bridge's own address. */
   readonly gateway: string;
+  /** `fd12:3456:789a:1::/64`, canonical (RFC 5952); absent: no IPv6. */
+  readonly subnet6?: string | undefined;
+  /** The bridge's own IPv6 address; there where subnet6 is. */
+  readonly gateway6?: string | undefined;
   /** MTU of the bridge and of every link on it; absent: that of the default route's interface. */
   readonly mtu?: number;
   /** No way in or out: only containers of the network and the host. */
