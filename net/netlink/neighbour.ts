@@ -1,6 +1,6 @@
-import { AF_INET, ipv4Attribute } from "./address.ts";
 import { Attributes } from "./attribute.ts";
 import { NetlinkFormatError } from "./format-error.ts";
+import { AF_INET, type Family, ipAttribute, readFamily } from "./ip.ts";
 import { formatMac } from "./mac.ts";
 import { type NetlinkRequest, NLM_F_DUMP, structView } from "./message.ts";
 
@@ -25,7 +25,7 @@ const states: Readonly<Record<number, string>> = {
 /** struct ndmsg: family u8@0 · pad · index i32@4 · state u16@8 · flags u8@10 · type u8@11. */
 const NDMSG_SIZE = 12;
 
-/** What a namespace knows of an address on one of its links: its ARP entry. */
+/** What a namespace knows of an address on one of its links: its ARP entry, or what neighbour discovery has found. */
 export interface Neighbour {
   readonly link: number;
   readonly address: string;
@@ -33,21 +33,19 @@ export interface Neighbour {
   readonly state: string;
 }
 
-/** Asks for all IPv4 neighbours. */
-export function dumpNeighbours(): NetlinkRequest {
+/** Asks for all neighbours of one family. */
+export function dumpNeighbours(family: Family = AF_INET): NetlinkRequest {
   const payload = new Uint8Array(NDMSG_SIZE);
-  payload[0] = AF_INET;
+  payload[0] = family;
   return { type: RTM_GETNEIGH, flags: NLM_F_DUMP, payload, what: "RTM_GETNEIGH", change: false };
 }
 
-/** Reads the payload of an IPv4 RTM_NEWNEIGH. @throws NetlinkFormatError for anything else. */
+/** Reads the payload of an RTM_NEWNEIGH. @throws NetlinkFormatError for anything else. */
 export function parseNeighbour(payload: Uint8Array): Neighbour {
   const view = structView(payload, NDMSG_SIZE, "struct ndmsg");
-  if (view.getUint8(0) !== AF_INET) {
-    throw new NetlinkFormatError("ndm_family", "2 (AF_INET)", String(view.getUint8(0)));
-  }
+  const family = readFamily(view.getUint8(0), "ndm_family");
   const attributes = new Attributes(payload.subarray(NDMSG_SIZE), "RTM_NEWNEIGH");
-  const address = ipv4Attribute(attributes, NDA_DST, "NDA_DST");
+  const address = ipAttribute(attributes, NDA_DST, "NDA_DST", family);
   if (address === undefined) throw new NetlinkFormatError("RTM_NEWNEIGH", "NDA_DST", "nothing");
   const mac = attributes.bytes(NDA_LLADDR);
   const state = view.getUint16(8, true);

@@ -1,7 +1,6 @@
-import { ipv4Bytes } from "../ipv4.ts";
-import { AF_INET, ipv4Attribute } from "./address.ts";
 import { Attributes, bytes, joined, u32 } from "./attribute.ts";
 import { NetlinkFormatError } from "./format-error.ts";
+import { AF_INET, type Family, familyOf, ipAttribute, ipBytes, readFamily } from "./ip.ts";
 import { type NetlinkRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, structView } from "./message.ts";
 
 const RTM_NEWROUTE = 24;
@@ -24,8 +23,10 @@ export const RTN_UNICAST = 1;
 /** struct rtmsg: family · dst_len · src_len · tos · table · protocol · scope · type, u8 each @0 to @7 · flags u32@8. */
 const RTMSG_SIZE = 12;
 
-/** An IPv4 route of the main table. */
+/** A route of the main table. */
 export interface RouteRequest {
+  /** Of a default route without a gateway; else that of its addresses. */
+  readonly family?: Family | undefined;
   /** Destination network; absent: default. */
   readonly destination?: { readonly address: string; readonly prefixLength: number } | undefined;
   readonly gateway?: string | undefined;
@@ -38,10 +39,12 @@ function change(type: number, name: string, flags: number, route: RouteRequest):
   const { destination, gateway, link, metric } = route;
   const scope = gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   const length = destination?.prefixLength ?? 0;
+  const address = destination?.address ?? gateway;
+  const family = address === undefined ? (route.family ?? AF_INET) : familyOf(address);
   const parts = [
-    Uint8Array.of(AF_INET, length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0),
-    ...(destination === undefined ? [] : [bytes(RTA_DST, ipv4Bytes(destination.address))]),
-    ...(gateway === undefined ? [] : [bytes(RTA_GATEWAY, ipv4Bytes(gateway))]),
+    Uint8Array.of(family, length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0),
+    ...(destination === undefined ? [] : [bytes(RTA_DST, ipBytes(destination.address))]),
+    ...(gateway === undefined ? [] : [bytes(RTA_GATEWAY, ipBytes(gateway))]),
     ...(link === undefined ? [] : [u32(RTA_OIF, link)]),
     ...(metric === undefined ? [] : [u32(RTA_PRIORITY, metric)]),
   ];
@@ -59,10 +62,10 @@ export function deleteRoute(route: RouteRequest): NetlinkRequest {
   return change(RTM_DELROUTE, "RTM_DELROUTE", 0, route);
 }
 
-/** Asks for all IPv4 routes of all tables. */
-export function dumpRoutes(): NetlinkRequest {
+/** Asks for all routes of one family, of all tables. */
+export function dumpRoutes(family: Family = AF_INET): NetlinkRequest {
   const payload = new Uint8Array(RTMSG_SIZE);
-  payload[0] = AF_INET;
+  payload[0] = family;
   return { type: RTM_GETROUTE, flags: NLM_F_DUMP, payload, what: "RTM_GETROUTE", change: false };
 }
 
@@ -79,23 +82,23 @@ export interface Route {
   readonly source?: string | undefined;
 }
 
-/** Reads the payload of an IPv4 RTM_NEWROUTE. @throws NetlinkFormatError for anything else. */
+/** Reads the payload of an RTM_NEWROUTE. @throws NetlinkFormatError for anything else. */
 export function parseRoute(payload: Uint8Array): Route {
   const view = structView(payload, RTMSG_SIZE, "struct rtmsg");
-  if (view.getUint8(0) !== AF_INET) {
-    throw new NetlinkFormatError("rtm_family", "2 (AF_INET)", String(view.getUint8(0)));
-  }
+  const family = readFamily(view.getUint8(0), "rtm_family");
+  const most = family === AF_INET ? 32 : 128;
   const prefixLength = view.getUint8(1);
-  if (prefixLength > 32) throw new NetlinkFormatError("rtm_dst_len", "0 to 32", String(prefixLength));
+  if (prefixLength > most) throw new NetlinkFormatError("rtm_dst_len", `0 to ${most}`, String(prefixLength));
   const attributes = new Attributes(payload.subarray(RTMSG_SIZE), "RTM_NEWROUTE");
   return {
-    destination: ipv4Attribute(attributes, RTA_DST, "RTA_DST") ?? "0.0.0.0",
+    destination:
+      ipAttribute(attributes, RTA_DST, "RTA_DST", family) ?? (family === AF_INET ? "0.0.0.0" : "::"),
     prefixLength,
     table: attributes.u32(RTA_TABLE) ?? view.getUint8(4),
     type: view.getUint8(7),
-    gateway: ipv4Attribute(attributes, RTA_GATEWAY, "RTA_GATEWAY"),
+    gateway: ipAttribute(attributes, RTA_GATEWAY, "RTA_GATEWAY", family),
     link: attributes.u32(RTA_OIF),
     metric: attributes.u32(RTA_PRIORITY) ?? 0,
-    source: ipv4Attribute(attributes, RTA_PREFSRC, "RTA_PREFSRC"),
+    source: ipAttribute(attributes, RTA_PREFSRC, "RTA_PREFSRC", family),
   };
 }

@@ -203,7 +203,10 @@ describe("answers", () => {
         "nlmsg_len at 0: expected a length of 16 to 16, found 32",
       ],
       [() => parseLink(bytesOf("00 00 0100")), "struct ifinfomsg: expected at least 16 bytes, found 4"],
-      [() => parseAddress(bytesOf("0a 40 00 00 02000000")), "ifa_family: expected 2 (AF_INET), found 10"],
+      [
+        () => parseAddress(bytesOf("07 40 00 00 02000000")),
+        "ifa_family: expected 2 (AF_INET) or 10 (AF_INET6), found 7",
+      ],
       [() => parseAddress(bytesOf("02 18 00 00 02000000")), "RTM_NEWADDR: expected IFA_LOCAL or IFA_ADDRESS"],
       [
         () => parseAddress(bytesOf("02 18 00 00 02000000 0600 0200 0ac8 0000")),
