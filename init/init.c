@@ -31,7 +31,7 @@
 
 enum op { OP_SYSCALL, OP_CLONE, OP_CHECK, OP_CHECK_NOT };
 enum part { PART_LAUNCH, PART_CHILD, PART_COMMAND, PART_AFTER, PART_ALONE, PARTS };
-enum flag { FLAG_INIT = 1, FLAG_HANGUP_KILLS = 2 };
+enum flag { FLAG_INIT = 1, FLAG_HANGUP_KILLS = 2, FLAG_LINGERS = 4 };
 enum message { MESSAGE_CLONED = 1, MESSAGE_FAILED = 2, MESSAGE_EXITED = 3, MESSAGE_TIMED = 4 };
 
 struct step {
@@ -283,6 +283,12 @@ static _Noreturn void be_monitor(long child) {
     call(__NR_wait4, child, &status, 0, 0);
     write_record(status);
     if (program->control_fd >= 0) send(program->control_fd, MESSAGE_EXITED, 0, 0, 0, status);
+    /* It may be killed before its starter has let it run: whoever began to read what we hold goes on only by what we say. */
+    if (!released && program->flags & FLAG_LINGERS) {
+        char byte;
+        alone = call(__NR_read, program->control_fd, &byte, 1, 0) <= 0;
+        released = 1;
+    }
     if (released) run(PART_AFTER, 1);
     if (alone) run(PART_ALONE, 1);
     leave(0);

@@ -23,7 +23,11 @@ interface Report {
     readonly name: string;
     readonly status: string;
     readonly message?: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -52,6 +56,12 @@ function readReport(path: string): Report | undefined {
   }
 }
 
+/** The beginning of what went wrong, for who sees the last lines of a log only. */
+function why(messages: readonly string[] = []): string {
+  const lines = messages.join("\n").split("\n").slice(0, 3);
+  return lines.map((line) => `\n      ${line.slice(0, 300)}`).join("");
+}
+
 function tests(project: string): Tally {
   console.log(`\n== ${project} tests`);
   const path = join(reports, `${project}.json`);
@@ -65,7 +75,7 @@ function tests(project: string): Tally {
     const failed = file.assertionResults.filter(({ status }) => status === "failed");
     // A file that cannot even be loaded has no tests that could fail.
     if (failed.length === 0 && file.status === "failed") return [`${file.name}: ${file.message ?? "failed"}`];
-    return failed.map(({ fullName }) => `${file.name}: ${fullName}`);
+    return failed.map((test) => `${file.name}: ${test.fullName}${why(test.failureMessages)}`);
   });
   // Errors outside of any test, or no tests at all.
   if (failures.length === 0 && code !== 0) failures.push(`${project}: vitest ended with ${code}`);

@@ -151,6 +151,9 @@ class HttpClient implements SupervisorClient {
   }
 }
 
+/** What a request fails with that meets no supervisor, or one that is just going: it may be gone before it has read all. */
+const gone = ["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"];
+
 /** The supervisor of this instance, if one can be talked to; none is started. */
 export async function findSupervisor(instance: Instance): Promise<SupervisorClient | undefined> {
   const path = supervisorSocket(instance);
@@ -161,7 +164,7 @@ export async function findSupervisor(instance: Instance): Promise<SupervisorClie
     await client.request("GET", "/_ping");
     return client;
   } catch (error) {
-    if (hasErrno(error, "ENOENT", "ECONNREFUSED", "ECONNRESET")) return undefined;
+    if (hasErrno(error, ...gone)) return undefined;
     throw error;
   }
 }
@@ -182,7 +185,7 @@ export async function connectSupervisor(instance: Instance): Promise<SupervisorC
       await client.request("GET", "/_ping");
       return client;
     } catch (error) {
-      if (!hasErrno(error, "ENOENT", "ECONNREFUSED", "ECONNRESET")) throw error;
+      if (!hasErrno(error, ...gone)) throw error;
       if (attempt === attempts) throw new SetupError(`${path}: nobody listens there`, { cause: error });
     }
     const { startSupervisor } = await import("./start-supervisor.ts");

@@ -234,6 +234,7 @@ export function buildProgram(facts: ProgramFacts): Program {
   return builder.build({
     init: facts.init,
     hangupKills: facts.foreground,
+    lingers: !facts.foreground,
     controlFd: inherited.control,
     syncFd: inherited.sync,
     traceFd: facts.traced ? inherited.trace : undefined,

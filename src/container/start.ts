@@ -156,12 +156,13 @@ export async function startContainer(
   }
 }
 
-/** A monitor that waits for its terminal, or for its output to be collected, would not end with its container. */
+/** A monitor that waits for its terminal, our word, or its output to be collected, would not end with its container. */
 function releaseMonitorOnFailure(start: Start, [, collected]: readonly number[]): void {
   start.running.push("monitor", () => {
     if (collected === undefined) throw new SetupError("the monitor holds no FIFO");
     writeSync(collected, "x");
     if (start.terminal === undefined && start.prepared.spec.process.terminal === true)
       start.launched?.control.go();
+    start.launched?.control.release();
   });
 }

@@ -146,7 +146,10 @@ export function encodeProgram(program: Program, arch: string = process.arch): Ui
     }
   });
   bytes.writeBigUInt64LE(layout.magic, 0);
-  const flags = (settings.init ? flag.init : 0) | (settings.hangupKills ? flag.hangupKills : 0);
+  const flags =
+    (settings.init ? flag.init : 0) |
+    (settings.hangupKills ? flag.hangupKills : 0) |
+    (settings.lingers === true ? flag.lingers : 0);
   bytes.writeUInt32LE(flags, 16);
   bytes.writeInt32LE(settings.controlFd, 20);
   bytes.writeInt32LE(settings.syncFd, 24);

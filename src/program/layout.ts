@@ -27,5 +27,5 @@ export const layout = {
 } as const;
 
 export const opcode = { syscall: 0, clone: 1, check: 2, checkNot: 3 } as const;
-export const flag = { init: 1, hangupKills: 2 } as const;
+export const flag = { init: 1, hangupKills: 2, lingers: 4 } as const;
 export const messageType = { cloned: 1, failed: 2, exited: 3, timed: 4 } as const;

@@ -39,6 +39,8 @@ export interface ProgramSettings {
   readonly init: boolean;
   /** The container ends when the parent's end of the control stream closes. */
   readonly hangupKills: boolean;
+  /** The monitor's part after the end is needed in any case: it waits for the parent's release, or the parent's end. */
+  readonly lingers?: boolean;
   readonly controlFd: number;
   readonly syncFd: number;
   /** Where each process tells how long each step took; absent: nobody wants to know. */
