@@ -46,6 +46,33 @@ export interface HealthRecord {
   }[];
 }
 
+/** How a container's memory stands to its soft limit, in its present run or the last one. */
+export interface SoftLimitRecord {
+  /** How often its memory has come above it. */
+  readonly crossings: number;
+  /** It was when this was written, and has not been well below it since. */
+  readonly above: boolean;
+  /** The last time: how much there was, and which process had grown most. Bytes. */
+  readonly last?:
+    | {
+        /** ISO 8601. */
+        readonly at: string;
+        readonly limit: number;
+        readonly usage: number;
+        readonly process?: GrownProcess | undefined;
+      }
+    | undefined;
+}
+
+/** A process of a container and the memory it has. */
+export interface GrownProcess {
+  /** As the host numbers it. */
+  readonly pid: number;
+  readonly name: string;
+  /** Resident memory in bytes. */
+  readonly resident: number;
+}
+
 /** What mdocker knows of one container: `record.json` in its directory below the root. */
 export interface ContainerRecord {
   readonly version: 1;
@@ -80,6 +107,8 @@ export interface ContainerRecord {
   /** How often the supervisor has started it again by its restart policy. */
   readonly restartCount?: number | undefined;
   readonly health?: HealthRecord | undefined;
+  /** Of one with --memory-reservation, since that was first crossed. */
+  readonly softLimit?: SoftLimitRecord | undefined;
   /** The signal that asks the command to end, where it is not SIGTERM. */
   readonly stopSignal?: string | undefined;
   /** Seconds between that signal and SIGKILL, where they are not 10; -1 is without end. */

@@ -44,8 +44,22 @@ async function report(start: Start, step: StartStep, ms: number, observer: Obser
   reportStep(start, step, ms, observer);
 }
 
+/** Tells when the memory of a container that has a soft limit comes above it. The answer ends that. */
+async function watchSoftLimit(
+  { prepared, record }: Start,
+  say: (line: string) => void,
+): Promise<(() => void) | undefined> {
+  if (!prepared.spec.linux.resources?.memory?.reservation || record === undefined) return undefined;
+  const { watchOwnMemory } = await import("./own-memory.ts");
+  return watchOwnMemory(prepared.instance, record, say);
+}
+
 /** Shows output, passes signals and resizes on, until the monitor says how the container ended. Returns its wait status. */
-async function attend(start: Start, signals: Signals): Promise<number | undefined> {
+async function attend(
+  start: Start,
+  signals: Signals,
+  say: (line: string) => void,
+): Promise<number | undefined> {
   const { launched, terminal } = start;
   if (launched?.child === undefined) throw new Error("nothing was launched");
   const relay =
@@ -53,12 +67,14 @@ async function attend(start: Start, signals: Signals): Promise<number | undefine
   // From here on the relay closes it.
   start.terminal = undefined;
   signals.forwardTo(launched.child);
+  const unwatch = await watchSoftLimit(start, relay === undefined ? say : () => undefined);
   try {
     const message = await launched.control.receiveLater();
     return message?.kind === "exited" ? message.status : undefined;
   } finally {
     // Showing the rest may take long, and the pid may soon be another's.
     signals.forwardTo(undefined);
+    unwatch?.();
     await relay?.finish();
   }
 }
@@ -163,7 +179,7 @@ export async function runContainer(
       if (observer !== undefined) await report(start, step, monotonicMs() - begin, observer);
       afterStep?.(index++);
     }
-    const status = await attend(start, signals);
+    const status = await attend(start, signals, say);
     ended = true;
     start.failing.commit();
     if (status === undefined)

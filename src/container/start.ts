@@ -113,6 +113,7 @@ export async function startContainer(
       monitor: undefined,
       init: undefined,
       endpoints: [],
+      softLimit: undefined,
     };
     writeRunningRecord(instance, starting);
     start = {

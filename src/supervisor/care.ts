@@ -1,6 +1,8 @@
 import { changeRecord, changeRunningRecord } from "../container/change-record.ts";
 import { readRequest } from "../container/create.ts";
+import { type Crossing, describeCrossing, MemoryWatch } from "../container/memory.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
+import { readRecord } from "../container/store.ts";
 import { hasErrno, messageOf, NotFoundError } from "../core/errors.ts";
 import { containerEvent } from "./attributes.ts";
 import type { EventBus } from "./events.ts";
@@ -9,19 +11,42 @@ import type { ManagedContainer } from "./managed.ts";
 import { runProbe } from "./probe.ts";
 import { laterOn, Restarter, wasAsked } from "./restart.ts";
 
-/** What looks after one container while nobody does: starts it again by its policy, and checks its health. */
+function crossingAttributes({ limit, usage, process }: Crossing): Record<string, string> {
+  const { pid, name, resident } = process ?? {};
+  const grown = pid === undefined ? {} : { pid: `${pid}`, process: `${name}`, resident: `${resident}` };
+  return { limit: `${limit}`, usage: `${usage}`, ...grown };
+}
+
+/**
+ * What looks after one container while nobody does: starts it again by its policy, checks its health, and tells of its
+ * memory.
+ */
 export class Care {
   readonly #container: ManagedContainer;
+  readonly #events: EventBus;
   readonly #say: (line: string) => void;
+  readonly #memory: MemoryWatch;
   readonly #restarter: Restarter;
   readonly #health: HealthMonitor | undefined;
   #startedAt = 0;
+  /** The supervisor ends. */
+  #left = false;
   /** Nobody has started it since it was asked to end. */
   #held = false;
 
   constructor(container: ManagedContainer, events: EventBus, say: (line: string) => void) {
     this.#container = container;
+    this.#events = events;
     this.#say = say;
+    this.#memory = new MemoryWatch({
+      change: (change) => this.#change(change),
+      crossed: (record, crossing) => {
+        say(`container ${record.name}: ${describeCrossing(crossing)}`);
+        events.emit(containerEvent("soft_limit", record, crossingAttributes(crossing)));
+      },
+      outOfMemory: (record) => events.emit(containerEvent("oom", record)),
+      say,
+    });
     const { instance, id, request } = container;
     this.#restarter = new Restarter({
       policy: () => readRequest(instance, id)?.restart,
@@ -52,6 +77,19 @@ export class Care {
     this.#startedAt = Date.parse(record.started ?? record.created);
     if (!adopted) this.#health?.start();
     else if (record.state !== "paused") this.#health?.resume(record.health, this.#startedAt);
+    // Whoever started it need not wait for this.
+    setImmediate(() => this.#watchMemory());
+  }
+
+  /** Its limits may have been changed. */
+  updated(record: ContainerRecord): void {
+    if (this.#memory.isOutdated(record)) this.#memory.watch(record);
+  }
+
+  /** A run is over, and it is about to be told. */
+  ending(record: ContainerRecord, exit: ExitRecord): void {
+    if (exit.oomKilled && !this.#memory.told) this.#events.emit(containerEvent("oom", record));
+    this.#memory.ended();
   }
 
   /** A run is over. True when there will be another. */
@@ -87,8 +125,17 @@ export class Care {
 
   /** The supervisor ends: whatever is planned is left to the next one. */
   leave(): void {
+    this.#left = true;
     this.#restarter.reset();
     this.#health?.stop();
+    this.#memory.stop();
+  }
+
+  #watchMemory(): void {
+    const { running, instance, id } = this.#container;
+    // Its limits may have been changed since its start.
+    const record = running && !this.#left ? readRecord(instance, id) : undefined;
+    if (record !== undefined) this.#memory.watch(record);
   }
 
   async #startAgain(restarts: number): Promise<void> {

@@ -44,10 +44,14 @@ export type AfterEnd = (container: ManagedContainer, exit: ExitRecord) => Promis
 /** What is to be known when a run begins; `adopted`: an earlier supervisor has started it. */
 export type AfterStart = (container: ManagedContainer, record: ContainerRecord, adopted: boolean) => void;
 
+/** What is to be done when a run is over, before anybody is told. */
+type BeforeEnd = (container: ManagedContainer, record: ContainerRecord, exit: ExitRecord) => void;
+
 /** What a managed container is among. */
 export interface Surroundings {
   readonly afterStart: AfterStart;
   readonly events: EventBus;
+  readonly beforeEnd: BeforeEnd;
   readonly afterEnd: AfterEnd;
   /** Shows a line to whoever reads the supervisor's own log. */
   readonly say: (line: string) => void;
@@ -61,6 +65,7 @@ export class ManagedContainer {
   readonly fanout: Fanout = new Fanout();
   readonly #events: EventBus;
   readonly #afterStart: AfterStart;
+  readonly #beforeEnd: BeforeEnd;
   readonly #afterEnd: AfterEnd;
   readonly #stdin: Stdin;
   readonly #taps = new Set<Tap>();
@@ -72,7 +77,11 @@ export class ManagedContainer {
   #exits: ((exit: ExitRecord) => void)[] = [];
   #removals: (() => void)[] = [];
 
-  constructor(instance: Instance, id: string, { events, afterStart, afterEnd, say }: Surroundings) {
+  constructor(
+    instance: Instance,
+    id: string,
+    { events, afterStart, beforeEnd, afterEnd, say }: Surroundings,
+  ) {
     const request = readRequest(instance, id);
     if (request === undefined)
       throw new ConflictError(`container ${id.slice(0, 12)} was run in the foreground`);
@@ -81,6 +90,7 @@ export class ManagedContainer {
     this.request = request;
     this.#events = events;
     this.#afterStart = afterStart;
+    this.#beforeEnd = beforeEnd;
     this.#afterEnd = afterEnd;
     this.#say = say;
     this.#stdin = new Stdin(request.stdinOnce === true);
@@ -290,7 +300,7 @@ export class ManagedContainer {
     removeRunDirectory(this.instance, this.id);
     for (const tap of this.#taps) tap.end();
     this.#taps.clear();
-    if (exit.oomKilled) this.#events.emit(containerEvent("oom", record));
+    this.#beforeEnd(this, record, exit);
     this.#events.emit(containerEvent("die", record, { exitCode: String(exit.code) }));
     for (const tell of this.#exits.splice(0)) tell(exit);
   }

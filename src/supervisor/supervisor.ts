@@ -154,6 +154,7 @@ export class Supervisor implements Engine {
   async update(reference: string, update: ContainerUpdate): Promise<readonly string[]> {
     const record = this.find(reference);
     await updateContainer(this.instance, record, update);
+    this.#careOf(record)?.updated(this.find(record.id));
     this.events.emit(containerEvent("update", record));
     return [];
   }
@@ -228,6 +229,7 @@ export class Supervisor implements Engine {
       events,
       say: this.#say,
       afterStart: (started, record, adopted) => this.#cares.get(started)?.started(record, adopted),
+      beforeEnd: (ended, record, exit) => this.#cares.get(ended)?.ending(record, exit),
       afterEnd: (ended, exit) => this.#afterEnd(ended, exit),
     });
     this.#managed.set(id, container);

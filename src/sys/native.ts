@@ -44,6 +44,14 @@ export function library(soname: string): Library {
   return found;
 }
 
+let own: Library | undefined;
+
+/** What this very program, Node, has to call: libuv. */
+export function ownLibrary(): Library {
+  own ??= koffi().load(null);
+  return own;
+}
+
 /** The C library: glibc's soname, else musl's. */
 export function libc(): Library {
   try {

@@ -8,7 +8,10 @@ export const memoryOptions: OptionTable = {
   rows: [
     { flags: "-m, --memory <bytes>", about: "memory: 512k, 64m, 1.5g" },
     { flags: "--memory-swap <bytes>", about: "memory and swap together; -1 is unlimited swap" },
-    { flags: "--memory-reservation <bytes>", about: "memory that is spared when the host runs short" },
+    {
+      flags: "--memory-reservation <bytes>",
+      about: "memory that is spared when the host runs short; more is warned of",
+    },
     { flags: "--oom-kill-disable", about: "stop instead of killing when out of memory (cgroup v1 only)" },
   ],
 };

@@ -19,6 +19,12 @@ function describeHealth({ health }: ContainerRecord): object {
   return { Health: { Status: health.status, FailingStreak: health.failingStreak, Log } };
 }
 
+/** How often the memory of a container with --memory-reservation has come above that: docker has no such field. */
+function describeSoftLimit({ resources, softLimit }: ContainerRecord): object {
+  if (softLimit === undefined && !resources.memory?.reservation) return {};
+  return { SoftLimitCrossings: softLimit?.crossings ?? 0 };
+}
+
 /** `State` of a container's document. */
 export function describeState(record: ContainerRecord): object {
   const { exit, init, started } = record;
@@ -36,5 +42,6 @@ export function describeState(record: ContainerRecord): object {
     StartedAt: started ?? never,
     FinishedAt: exit?.at ?? never,
     ...describeHealth(record),
+    ...describeSoftLimit(record),
   };
 }

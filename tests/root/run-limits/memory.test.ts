@@ -74,6 +74,24 @@ describe("--memory", () => {
     });
   });
 
+  test("usage above --memory-reservation is said once, and the container goes on", async () => {
+    await onHost(async (host) => {
+      const line = "x=$(head -c 48000000 /dev/zero | tr '\\0' a); echo grown; read -r end; echo end";
+      const running = host.start([
+        ...["run", "-i", ...none, "--memory-reservation", "24m"],
+        ...["/bin/bash", "-c", line],
+      ]);
+      const said = await running.says(/mdocker: soft limit: .*\n/);
+      expect(said[0]).toMatch(
+        /its memory, \S+, is above 24MiB \(--memory-reservation\): \w+ \(process \d+\)/,
+      );
+      await running.says(/grown/);
+      running.child.stdin.end("\n");
+      expect(await running.ended).toMatchObject({ code: 0, stdout: "grown\nend\n", stderr: said[0] });
+      await expectNothingLeft(host.fresh, "gone");
+    });
+  });
+
   test("what makes no sense is refused in one line", async () => {
     const cases: [string[], RegExp][] = [
       [["-m", "4k", "--memory-swap", "1k"], /--memory-swap: 1k: expected at least --memory/],

@@ -1,0 +1,116 @@
+// @vm
+import { expect, test } from "vitest";
+import type { EngineEvent } from "../../../src/supervisor/events.ts";
+import { createSupervisor, type Supervisor } from "../../../src/supervisor/supervisor.ts";
+import { describeState } from "../../../src/supervisor/translate/state.ts";
+import { type Engine, withEngine } from "../../harness/engine.ts";
+
+const MiB = 1024 ** 2;
+/** Does what it reads, in the shell itself: a variable is memory that it has until it has another value. */
+const obedient = ["/bin/bash", "-c", 'while read -r line; do eval "$line"; done'];
+const grow = "x=$(head -c 48000000 /dev/zero | tr '\\0' a)\n";
+const shrink = "x=\n";
+
+interface Site {
+  readonly engine: Engine;
+  readonly supervisor: Supervisor;
+  /** Everything that has happened. */
+  readonly events: EngineEvent[];
+}
+
+async function onSite(act: (site: Site) => Promise<void>): Promise<void> {
+  await withEngine(async (engine) => {
+    const supervisor = await createSupervisor(engine.instance, (line) => engine.said.push(line));
+    const events: EngineEvent[] = [];
+    supervisor.events.listen((event) => events.push(event));
+    try {
+      await act({ engine, supervisor, events });
+    } finally {
+      for (const { id } of supervisor.list()) await supervisor.remove(id, { force: true, volumes: false });
+      await supervisor.close({ stop: false });
+    }
+  });
+}
+
+async function start({ engine, supervisor }: Site, memory: object): Promise<string> {
+  const changes = { args: obedient, interactive: true, resources: { memory } };
+  const { record } = await supervisor.create(engine.request({ ...changes, name: "grows" }));
+  await supervisor.start(record.id);
+  return record.id;
+}
+
+const soon = { timeout: 20_000, interval: 20 };
+const actions = (site: Site, wanted: string): EngineEvent[] =>
+  site.events.filter(({ action }) => action === wanted);
+
+test("a soft limit that is crossed is told once for each time, with the process that has grown", async () => {
+  await onSite(async (site) => {
+    const { supervisor, engine } = site;
+    const id = await start(site, { reservation: 24 * MiB });
+    const stdin = supervisor.attach(id).stdin;
+    stdin?.write(grow);
+    await expect.poll(() => actions(site, "soft_limit").length, soon).toBe(1);
+    const [{ actor }] = actions(site, "soft_limit") as [EngineEvent];
+    expect(actor.attributes).toMatchObject({ name: "grows", limit: String(24 * MiB) });
+    expect(Number(actor.attributes["usage"])).toBeGreaterThan(24 * MiB);
+    expect(["bash", "head", "tr"]).toContain(actor.attributes["process"]);
+    expect(Number(actor.attributes["resident"])).toBeGreaterThan(0);
+    // More is no news; neither is a little less.
+    stdin?.write("y=$(head -c 8000000 /dev/zero | tr '\\0' a); echo done\n");
+    stdin?.write(shrink);
+    await expect
+      .poll(() => supervisor.find(id).softLimit, soon)
+      .toMatchObject({ crossings: 1, above: false });
+    stdin?.write(grow);
+    await expect.poll(() => supervisor.find(id).softLimit, soon).toMatchObject({ crossings: 2, above: true });
+    expect(actions(site, "soft_limit").length).toBe(2);
+    expect(describeState(supervisor.find(id))).toMatchObject({ SoftLimitCrossings: 2 });
+    expect(engine.said).toEqual([
+      expect.stringMatching(
+        /^container grows: soft limit: its memory, \S+, is above 24MiB \(--memory-reservation\): \w+ \(process \d+\) has grown most, to \S+$/,
+      ),
+      expect.stringContaining("soft limit"),
+    ]);
+    await supervisor.stop(id, { timeout: 0 });
+    // What was known of the run stays known, until the next one.
+    expect(supervisor.find(id).softLimit?.crossings).toBe(2);
+    await supervisor.start(id);
+    expect(supervisor.find(id).softLimit).toBeUndefined();
+  });
+});
+
+test("a soft limit may come later, and is watched by the next supervisor too", async () => {
+  await onSite(async (site) => {
+    const { supervisor, engine } = site;
+    const id = await start(site, { limit: 256 * MiB });
+    const attached = supervisor.attach(id);
+    await supervisor.update(id, { resources: { memory: { reservation: 24 * MiB } } });
+    attached.stdin?.write(grow);
+    await expect.poll(() => supervisor.find(id).softLimit?.crossings, soon).toBe(1);
+    await supervisor.close({ stop: false });
+    const next = await createSupervisor(engine.instance, (line) => engine.said.push(line));
+    // It is still above: that is known already.
+    next.attach(id).stdin?.write(shrink);
+    await expect.poll(() => next.find(id).softLimit, soon).toMatchObject({ crossings: 1, above: false });
+    next.attach(id).stdin?.write(grow);
+    await expect.poll(() => next.find(id).softLimit, soon).toMatchObject({ crossings: 2, above: true });
+    await next.remove(id, { force: true, volumes: false });
+    await next.close({ stop: false });
+  });
+});
+
+test("a process that is killed for want of memory is told at once, also when the container goes on", async () => {
+  await onSite(async (site) => {
+    const { supervisor } = site;
+    const id = await start(site, { limit: 24 * MiB, swap: 24 * MiB });
+    const { stdin } = supervisor.attach(id);
+    stdin?.write("tail /dev/zero\n");
+    await expect.poll(() => actions(site, "oom").length, soon).toBeGreaterThan(0);
+    expect(supervisor.find(id).state).toBe("running");
+    const before = actions(site, "oom").length;
+    await supervisor.stop(id, { timeout: 0 });
+    // Its end is no second one.
+    expect(actions(site, "oom").length).toBe(before);
+    expect(actions(site, "die").length).toBe(1);
+  });
+});
