@@ -23,6 +23,9 @@ interface PsOptions {
   readonly size?: boolean;
 }
 
+/** Of what is shown without -a. */
+const shownStates: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
+
 /** `--filter KEY=VALUE`s by key. @throws UsageError */
 export function parseFilters(texts: readonly string[]): Map<string, string[]> {
   const byKey = new Map<string, string[]>();
@@ -56,7 +59,7 @@ function choose(instance: Instance, options: PsOptions): ContainerRecord[] {
     listContainers(instance, (error) => say(error.message)),
     filters,
   )
-    .filter((record) => all || record.state === "running" || record.state === "paused")
+    .filter(({ state }) => all || shownStates.has(state))
     .slice(0, last);
 }
 

@@ -14,6 +14,8 @@ async function exitCode(instance: Instance, keepers: Keepers, reference: string)
   const { state, exit } = record;
   if (state === "created" || state === "exited" || state === "dead") return exit?.code ?? 0;
   const keeper = await keepers(record);
+  // Nobody is there to start it again.
+  if (keeper === undefined && state === "restarting") return exit?.code ?? 0;
   if (keeper === undefined) return (await awaitExit(instance, record)).code;
   return (await beginWait(keeper, record.id, "not-running"))();
 }

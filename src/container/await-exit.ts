@@ -29,7 +29,7 @@ function exitOf(
   if (now === undefined) return exit ?? lastWord(pid1, "it was removed before its exit code could be read");
   if (now.init?.pid !== init?.pid || now.init?.startTime !== init?.startTime)
     return lastWord(pid1, "it was started again before its exit code could be read");
-  if (now.state === "exited" || now.state === "dead")
+  if (now.state === "restarting" || now.state === "exited" || now.state === "dead")
     return now.exit ?? exit ?? lastWord(pid1, "its exit code was not recorded");
   if (exit !== undefined) return exit;
   if (monitor !== undefined && isAlive(monitor)) return undefined;

@@ -8,8 +8,7 @@ import { containerPaths, readRecord } from "./store.ts";
 /** True when the supervisor has written down the end of the run that `record` tells of: all output came before that. */
 export function isLogComplete(instance: Instance, { id, init }: ContainerRecord): boolean {
   const now = readRecord(instance, id);
-  if (now === undefined || now.state === "exited" || now.state === "dead" || now.state === "created")
-    return true;
+  if (now === undefined || ["created", "restarting", "exited", "dead"].includes(now.state)) return true;
   return now.init?.pid !== init?.pid || now.init?.startTime !== init?.startTime;
 }
 

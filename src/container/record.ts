@@ -3,9 +3,18 @@ import type { OciResources } from "../core/oci.ts";
 
 /**
  * What a container is doing, as it was written; `refresh` tells what it is really doing. One that is `creating` goes
- * with its maker; one that is `starting` was whole before, and is again if the start comes to nothing.
+ * with its maker; one that is `starting` was whole before, and is again if the start comes to nothing; one that is
+ * `restarting` has ended, and its restart policy starts it again.
  */
-type ContainerState = "creating" | "created" | "starting" | "running" | "paused" | "exited" | "dead";
+type ContainerState =
+  | "creating"
+  | "created"
+  | "starting"
+  | "running"
+  | "paused"
+  | "restarting"
+  | "exited"
+  | "dead";
 
 /** An interface that a container got on a network. */
 export interface EndpointRecord {
@@ -31,6 +40,8 @@ export interface ExitRecord {
    * SIGKILL), `oom-killed` (the host had no memory left), `hard-limit-killed` (its own limit was reached).
    */
   readonly reason?: "stopped" | "killed" | "oom-killed" | "hard-limit-killed" | undefined;
+  /** Nobody asked for that but a supervisor that ended and stopped its containers. */
+  readonly shutdown?: boolean | undefined;
 }
 
 /** What the health checks of a container have found. */

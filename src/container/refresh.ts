@@ -23,17 +23,28 @@ export function readExit(instance: Instance, id: string): ExitRecord | undefined
     at: new Date(Number(seconds) * 1000 + Math.floor(Number(nanoseconds) / 1e6)).toISOString(),
     oomKilled: parseOom(watched) > 0,
   };
-  const reason = reasonOf(exit, readStopMark(instance, id), {
+  const mark = readStopMark(instance, id);
+  const reason = reasonOf(exit, mark, {
     oomKilled: exit.oomKilled,
     limitHits: parseLimitOom(watched),
     limited: exit.oomKilled && (readRecord(instance, id)?.resources.memory?.limit ?? 0) > 0,
   });
-  return reason === undefined ? exit : { ...exit, reason };
+  if (reason === undefined) return exit;
+  const asked = reason === "stopped" || reason === "killed";
+  return asked && mark?.shutdown === true ? { ...exit, reason, shutdown: true } : { ...exit, reason };
 }
+
+/** States without a process, which no look at processes changes. */
+const endedStates: ReadonlySet<ContainerRecord["state"]> = new Set([
+  "created",
+  "restarting",
+  "exited",
+  "dead",
+]);
 
 /** True while some process of the container, or the one that makes it, lives. */
 export function isLive(record: ContainerRecord): boolean {
-  if (record.bootId !== bootId() || record.state === "exited" || record.state === "created") return false;
+  if (record.bootId !== bootId() || endedStates.has(record.state)) return false;
   return [
     record.init,
     record.monitor,
@@ -53,7 +64,7 @@ function liveState({ state, cgroup }: ContainerRecord): ContainerRecord["state"]
 
 /** The record as it really is now: what claims to run but has no process has exited. Nothing is written. */
 function refresh(instance: Instance, record: ContainerRecord): ContainerRecord {
-  if (record.state === "exited" || record.state === "dead" || record.state === "created") return record;
+  if (endedStates.has(record.state)) return record;
   // The monitor of a detached container outlives it until the supervisor has seen the end.
   const exit = record.foreground ? undefined : readExit(instance, record.id);
   if (exit === undefined && isLive(record)) return { ...record, state: liveState(record) };

@@ -5,7 +5,7 @@ import { disconnectEndpoint } from "../../net/endpoint.ts";
 import { releaseLease } from "../../net/ipam.ts";
 import { linkAlias } from "../../net/network.ts";
 import { removeLayers } from "../../overlay/prepare.ts";
-import { hasErrno, SetupError, UsageError } from "../core/errors.ts";
+import { ConflictError, hasErrno, SetupError, UsageError } from "../core/errors.ts";
 import type { OciMount } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
@@ -94,6 +94,9 @@ export async function removeContainer(
   record: ContainerRecord,
   { force, volumes = false }: RemoveOptions,
 ): Promise<void> {
+  if (record.state === "restarting" && !force) {
+    throw new ConflictError(`container ${record.name} is restarting: stop it first, or use mdocker rm -f`);
+  }
   if (isLive(record)) {
     if (!force)
       throw new UsageError(`container ${record.name} is running: stop it first, or use mdocker rm -f`);

@@ -55,7 +55,9 @@ function recordFailure(instance: Instance, record: ContainerRecord, error: unkno
   const { exitCode = 128, message } = error as { exitCode?: number; message: string };
   const code = exitCode === 126 || exitCode === 127 ? exitCode : 128;
   const exit = { code, at: new Date().toISOString(), oomKilled: false, error: message };
-  writeRecord(instance, { ...record, exit });
+  // Whether it is tried again is not for us to say.
+  const state = record.state === "restarting" ? "exited" : record.state;
+  writeRecord(instance, { ...record, state, exit });
 }
 
 async function firstFailure(start: Start): Promise<LaunchError | undefined> {

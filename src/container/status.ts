@@ -18,6 +18,8 @@ export function describeStatus(record: ContainerRecord, now: number): string {
       return `Up ${since(record.started ?? record.created)}${health(record)}`;
     case "paused":
       return `Up ${since(record.started ?? record.created)} (Paused)`;
+    case "restarting":
+      return `Restarting (${record.exit?.code ?? 0}) ${since(record.exit?.at ?? record.created)} ago`;
     case "exited": {
       const { exit } = record;
       if (exit === undefined) return "Exited (unknown)";

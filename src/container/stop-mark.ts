@@ -15,6 +15,8 @@ export interface StopMark {
   readonly at: string;
   /** It was, or is just being, killed for it. */
   readonly killed: boolean;
+  /** By a supervisor that ends, and not by a user. */
+  readonly shutdown?: boolean | undefined;
 }
 
 function markPath(instance: Instance, id: string): string {
@@ -33,10 +35,14 @@ let serial = 0;
  * Marks the present run as asked to end. One that is marked already keeps its first mark, unless this one says that it is
  * killed. That the container has gone meanwhile, runtime directory and all, is no error.
  */
-export function markStop(instance: Instance, id: string, { signal, killed }: Omit<StopMark, "at">): void {
+export function markStop(
+  instance: Instance,
+  id: string,
+  { signal, killed, shutdown }: Omit<StopMark, "at">,
+): void {
   const path = markPath(instance, id);
   const first = killed ? readStopMark(instance, id) : undefined;
-  const mark: StopMark = { signal, at: new Date().toISOString(), ...first, killed };
+  const mark: StopMark = { signal, at: new Date().toISOString(), shutdown, ...first, killed };
   try {
     if (killed) {
       writeFileAtomic(path, JSON.stringify(mark));

@@ -6,6 +6,7 @@ import { parseSignal } from "../core/signal.ts";
 import { signalProcess } from "../sys/pidfd.ts";
 import { isAlive, type ProcessIdentity } from "../sys/process.ts";
 import { awaitExit } from "./await-exit.ts";
+import { changeRecord } from "./change-record.ts";
 import type { ContainerRecord } from "./record.ts";
 import { markStop } from "./stop-mark.ts";
 
@@ -28,6 +29,8 @@ export interface StopRequest {
    * are watched, see {@link awaitExit}.
    */
   readonly ended?: Promise<unknown> | undefined;
+  /** By a supervisor that ends: its restart policy may start it again with the next one. */
+  readonly shutdown?: boolean | undefined;
 }
 
 /** Resolves to true when `ended` does, to false after `ms`; without a limit it waits for `ended` alone. */
@@ -62,9 +65,19 @@ export function stopSignalOf({ stopSignal }: ContainerRecord): number {
   return stopSignal === undefined ? SIGTERM : parseSignal(stopSignal, "stop signal");
 }
 
+/** A container between two runs is not started again: it has ended, as somebody wanted. */
+function endRestarts(instance: Instance, id: string): void {
+  changeRecord(instance, id, (record) => {
+    if (record.state !== "restarting") return record;
+    const { exit } = record;
+    return { ...record, state: "exited", exit: exit === undefined ? exit : { ...exit, reason: "stopped" } };
+  });
+}
+
 /**
  * Asks a container to end by its stop signal, and kills it when it has not after the timeout; resolves when it has ended.
- * That it was asked to is marked before any signal is sent. May be called twice at once.
+ * That it was asked to is marked before any signal is sent. May be called twice at once. One that is between two runs of
+ * its restart policy has no more of them.
  * @throws NotModifiedError when it does not run; ConflictError while it is being made; SetupError when it does not even
  * end after SIGKILL.
  */
@@ -74,20 +87,25 @@ export async function stopContainer(
   request: StopRequest = {},
 ): Promise<void> {
   const { id, name, init, state } = record;
+  if (state === "restarting") {
+    endRestarts(instance, id);
+    return;
+  }
   if (state === "creating" || state === "starting")
     throw new ConflictError(`container ${name} is just being started: try again`);
   if ((state !== "running" && state !== "paused") || init === undefined || !isAlive(init))
     throw new NotModifiedError(`container ${name} is not running`);
+  const { shutdown } = request;
   const signal = request.signal ?? stopSignalOf(record);
   const timeout = request.timeout ?? record.stopTimeout ?? defaultTimeout;
   const over = new AbortController();
   const watched = request.ended === undefined ? awaitExit(instance, record, over.signal) : undefined;
   const ended = request.ended ?? watched ?? Promise.resolve();
   try {
-    markStop(instance, id, { signal, killed: signal === SIGKILL });
+    markStop(instance, id, { signal, killed: signal === SIGKILL, shutdown });
     signalContainer(record, init, signal, true);
     if (await within(ended, timeout < 0 ? -1 : timeout * 1000)) return;
-    markStop(instance, id, { signal, killed: true });
+    markStop(instance, id, { signal, killed: true, shutdown });
     signalContainer(record, init, SIGKILL, true);
     if (!(await within(ended, endingMs)))
       throw new SetupError(`container ${name} does not end after SIGKILL: see ps -p ${init.pid}`);

@@ -67,14 +67,10 @@ export class Care {
     });
   }
 
-  /** It waits for its next start. */
-  get waiting(): boolean {
-    return this.#restarter.waiting;
-  }
-
   /** A run has begun; `adopted`: under an earlier supervisor. */
   started(record: ContainerRecord, adopted: boolean): void {
     this.#startedAt = Date.parse(record.started ?? record.created);
+    if (adopted) this.resume(record);
     if (!adopted) this.#health?.start();
     else if (record.state !== "paused") this.#health?.resume(record.health, this.#startedAt);
     // Whoever started it need not wait for this.
@@ -92,7 +88,7 @@ export class Care {
     this.#memory.ended();
   }
 
-  /** A run is over. True when there will be another. */
+  /** A run is over. True when there will be another: it is `restarting` until then. */
   ended(exit: ExitRecord): boolean {
     this.#health?.stop();
     if (this.#held) return false;
@@ -109,6 +105,11 @@ export class Care {
 
   unpaused(): void {
     this.#health?.resume();
+  }
+
+  /** It was started again so often when an earlier supervisor kept it. */
+  resume({ restartCount = 0 }: ContainerRecord): void {
+    this.#restarter.resume(restartCount);
   }
 
   /** Somebody starts it: what was planned is off, and nothing counts that was before. */
@@ -142,13 +143,28 @@ export class Care {
     const { instance, id } = this.#container;
     try {
       await this.#container.exclusively(async () => {
+        if (this.#held || this.#left) return;
+        // Somebody may have stopped it meanwhile without asking us.
+        const now = readRecord(instance, id);
+        if (now?.state === "exited" && wasAsked(now.exit)) return;
         changeRecord(instance, id, (record) => ({ ...record, restartCount: restarts }));
         await this.#container.start();
       });
     } catch (error) {
       if (error instanceof NotFoundError) return;
       this.#say(`container ${id.slice(0, 12)}: cannot be started again: ${messageOf(error)}`);
-      this.ended({ code: 128, at: new Date().toISOString(), oomKilled: false });
+      this.#failed();
+    }
+  }
+
+  /** It could not be started, and perhaps can the next time. */
+  #failed(): void {
+    if (!this.ended({ code: 128, at: new Date().toISOString(), oomKilled: false })) return;
+    const { instance, id } = this.#container;
+    try {
+      changeRecord(instance, id, (record) => ({ ...record, state: "restarting" }));
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
     }
   }
 

@@ -70,4 +70,6 @@ export interface StopOptions {
   readonly signal?: number | undefined;
   /** Seconds; -1 without end; default: the container's own. */
   readonly timeout?: number | undefined;
+  /** Not by a user, but because the supervisor ends: the next one may start it again. */
+  readonly shutdown?: boolean | undefined;
 }

@@ -97,6 +97,8 @@ export class Execs {
     const record = this.#engine.find(reference);
     if (record.state === "paused")
       throw new ConflictError(`Container ${record.name} is paused, unpause the container before exec`);
+    if (record.state === "restarting")
+      throw new ConflictError(`Container ${record.id} is restarting, wait until the container is running`);
     if (record.state !== "running") throw new ConflictError(`Container ${record.id} is not running`);
     return record;
   }

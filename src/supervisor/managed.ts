@@ -38,11 +38,14 @@ function lostExit(): ExitRecord {
   return { code: 137, at, oomKilled: false, error: "its monitor was killed" };
 }
 
-/** What happens when a container has ended: restart, removal. Decided by the supervisor. */
-export type AfterEnd = (container: ManagedContainer, exit: ExitRecord) => Promise<void>;
+/** What happens when a container has ended: its removal. Decided by the supervisor. */
+type AfterEnd = (container: ManagedContainer) => Promise<void>;
 
 /** What is to be known when a run begins; `adopted`: an earlier supervisor has started it. */
 export type AfterStart = (container: ManagedContainer, record: ContainerRecord, adopted: boolean) => void;
+
+/** Whether there will be another run after the one that is over. */
+type Plan = (container: ManagedContainer, exit: ExitRecord) => boolean;
 
 /** What is to be done when a run is over, before anybody is told. */
 type BeforeEnd = (container: ManagedContainer, record: ContainerRecord, exit: ExitRecord) => void;
@@ -51,6 +54,7 @@ type BeforeEnd = (container: ManagedContainer, record: ContainerRecord, exit: Ex
 export interface Surroundings {
   readonly afterStart: AfterStart;
   readonly events: EventBus;
+  readonly plan: Plan;
   readonly beforeEnd: BeforeEnd;
   readonly afterEnd: AfterEnd;
   /** Shows a line to whoever reads the supervisor's own log. */
@@ -65,6 +69,7 @@ export class ManagedContainer {
   readonly fanout: Fanout = new Fanout();
   readonly #events: EventBus;
   readonly #afterStart: AfterStart;
+  readonly #plan: Plan;
   readonly #beforeEnd: BeforeEnd;
   readonly #afterEnd: AfterEnd;
   readonly #stdin: Stdin;
@@ -74,25 +79,22 @@ export class ManagedContainer {
   #run: ContainerRun | undefined;
   /** Resolves when the present run is over and everything about it is written. */
   #over: Promise<void> = Promise.resolve();
-  #exits: ((exit: ExitRecord) => void)[] = [];
-  #removals: (() => void)[] = [];
+  readonly #exits = new Set<(exit: ExitRecord) => void>();
+  readonly #removals = new Set<() => void>();
 
-  constructor(
-    instance: Instance,
-    id: string,
-    { events, afterStart, beforeEnd, afterEnd, say }: Surroundings,
-  ) {
+  constructor(instance: Instance, id: string, surroundings: Surroundings) {
     const request = readRequest(instance, id);
     if (request === undefined)
       throw new ConflictError(`container ${id.slice(0, 12)} was run in the foreground`);
     this.instance = instance;
     this.id = id;
     this.request = request;
-    this.#events = events;
-    this.#afterStart = afterStart;
-    this.#beforeEnd = beforeEnd;
-    this.#afterEnd = afterEnd;
-    this.#say = say;
+    this.#events = surroundings.events;
+    this.#afterStart = surroundings.afterStart;
+    this.#plan = surroundings.plan;
+    this.#beforeEnd = surroundings.beforeEnd;
+    this.#afterEnd = surroundings.afterEnd;
+    this.#say = surroundings.say;
     this.#stdin = new Stdin(request.stdinOnce === true);
   }
 
@@ -112,14 +114,14 @@ export class ManagedContainer {
     return this.#over;
   }
 
-  /** Starts it. @throws as startContainer does. */
-  async start(): Promise<void> {
+  /** Starts it; `fresh`: how often it was started again before counts no more. @throws as startContainer does. */
+  async start({ fresh = false }: { readonly fresh?: boolean } = {}): Promise<void> {
     // What runs would be waited for; what has ended is just being written down.
     const { state, name } = findContainer(this.instance, this.id);
     if (state === "running" || state === "paused")
       throw new NotModifiedError(`container ${name} is running already`);
     await this.#over;
-    const { record } = this;
+    const record = fresh ? { ...this.record, restartCount: undefined } : this.record;
     // First: output that could not be kept is no reason to let it run.
     const log = this.#openLog(record);
     const started = await startContainer(this.instance, record).catch(async (error: unknown) => {
@@ -174,21 +176,39 @@ export class ManagedContainer {
     this.#run?.resize(rows, columns);
   }
 
-  /** The end of the present run, or of the next. */
-  nextExit(): Promise<ExitRecord> {
-    return new Promise((resolve) => this.#exits.push(resolve));
+  /** The end of the present run, or of the next; never, once `abort` has come first. */
+  nextExit(abort?: AbortSignal): Promise<ExitRecord> {
+    return new Promise((resolve) => this.#await(this.#exits, resolve, abort));
   }
 
-  /** Resolves when it has been removed. */
-  removal(): Promise<void> {
-    return new Promise((resolve) => this.#removals.push(resolve));
+  /** Resolves when it has been removed; never, once `abort` has come first. */
+  removal(abort?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => this.#await(this.#removals, resolve, abort));
+  }
+
+  #await<T>(waiting: Set<T>, one: T, abort: AbortSignal | undefined): void {
+    waiting.add(one);
+    abort?.addEventListener("abort", () => waiting.delete(one), { once: true });
+  }
+
+  /** How many wait for its end or its removal. */
+  get awaited(): number {
+    return this.#exits.size + this.#removals.size;
+  }
+
+  /** It is not started again: who waits for its next end has that now. */
+  settle(exit: ExitRecord): void {
+    const exits = [...this.#exits];
+    this.#exits.clear();
+    for (const tell of exits) tell(exit);
   }
 
   /** It is no more: whoever waits for that hears of it. */
   removed(): void {
     for (const tap of this.#taps) tap.end();
     this.#stdin.abandon();
-    for (const tell of this.#removals.splice(0)) tell();
+    for (const tell of this.#removals) tell();
+    this.#removals.clear();
   }
 
   #begin(run: ContainerRun, record: ContainerRecord, log: ContainerLog | undefined): void {
@@ -200,7 +220,7 @@ export class ManagedContainer {
     );
     // Apart from the end itself: it may start the container again, which waits for the end.
     exit
-      .then((how) => (how === undefined ? undefined : this.#afterEnd(this, how)))
+      .then((how) => (how === undefined ? undefined : this.#afterEnd(this)))
       .catch((error: unknown) => {
         this.#say(`container ${record.name}: ${messageOf(error)}`);
       });
@@ -257,7 +277,7 @@ export class ManagedContainer {
     log?.catch((error: unknown) => this.#say(`container ${record.name}: ${messageOf(error)}`));
     const ended = this.#finish(record, exit);
     this.#tell(ended, exit);
-    this.#afterEnd(this, exit).catch((error: unknown) => {
+    this.#afterEnd(this).catch((error: unknown) => {
       this.#say(`container ${record.name}: ${messageOf(error)}`);
     });
   }
@@ -285,7 +305,8 @@ export class ManagedContainer {
   }
 
   #finish(started: ContainerRecord, exit: ExitRecord): ContainerRecord {
-    const record: ContainerRecord = { ...this.#latest(started), state: "exited", exit };
+    const state = this.#plan(this, exit) ? "restarting" : "exited";
+    const record: ContainerRecord = { ...this.#latest(started), state, exit };
     disconnectEnded(this.instance, record);
     try {
       writeRecord(this.instance, record);
@@ -302,7 +323,7 @@ export class ManagedContainer {
     this.#taps.clear();
     this.#beforeEnd(this, record, exit);
     this.#events.emit(containerEvent("die", record, { exitCode: String(exit.code) }));
-    for (const tell of this.#exits.splice(0)) tell(exit);
+    this.settle(exit);
   }
 
   /** The record as it is now: it may have been renamed or updated meanwhile. */

@@ -45,7 +45,7 @@ export function nextRestart(
 
 /**
  * Whether a supervisor that has just begun starts a container which does not run: `always` also one that was stopped,
- * `unless-stopped` not, and none of them one that was never started.
+ * `unless-stopped` not, unless that was the end of an earlier supervisor, and none of them one that was never started.
  */
 export function startsWithSupervisor(
   { policy, maximumRetries }: RestartRequest,
@@ -53,13 +53,14 @@ export function startsWithSupervisor(
   restarts: number,
 ): boolean {
   if (exit === undefined) return false;
+  const wasStopped = wasAsked(exit) && exit.shutdown !== true;
   switch (policy) {
     case "always":
       return true;
     case "unless-stopped":
-      return !wasAsked(exit);
+      return !wasStopped;
     case "on-failure":
-      return !wasAsked(exit) && exit.code !== 0 && (maximumRetries === 0 || restarts < maximumRetries);
+      return !wasStopped && exit.code !== 0 && (maximumRetries === 0 || restarts < maximumRetries);
     case "no":
       return false;
     default:
@@ -87,11 +88,6 @@ export class Restarter {
     this.#actions = actions;
   }
 
-  /** True between an end and the next start: docker's state `restarting`. */
-  get waiting(): boolean {
-    return this.#cancel !== undefined;
-  }
-
   /** A run is over. True when there will be another. */
   ended(run: EndedRun): boolean {
     this.#cancel?.();
@@ -105,6 +101,11 @@ export class Restarter {
       this.#actions.start(next.restarts);
     }, next.delayMs);
     return true;
+  }
+
+  /** Begins with so many restarts. */
+  resume(restarts: number): void {
+    this.#state = { delayMs: 0, restarts };
   }
 
   /** Somebody stops, removes or starts it: what was planned is off, and all begins anew. */

@@ -1,3 +1,4 @@
+import { changeRecord } from "../container/change-record.ts";
 import { disconnectEnded, releaseMonitor } from "../container/collect.ts";
 import { createContainer, readRequest } from "../container/create.ts";
 import { forgetExecs } from "../container/exec-records.ts";
@@ -52,7 +53,7 @@ export class Supervisor implements Engine {
     for (const container of containers) this.#cares.get(container)?.leave();
     if (stop) {
       const running = containers.filter(({ running }) => running);
-      await Promise.allSettled(running.map(({ id }) => this.stop(id, {})));
+      await Promise.allSettled(running.map(({ id }) => this.stop(id, { shutdown: true })));
     }
     await Promise.allSettled(containers.map((container) => container.leave()));
   }
@@ -82,7 +83,7 @@ export class Supervisor implements Engine {
     const container = this.#container(reference);
     this.#cares.get(container)?.reset();
     try {
-      await container.exclusively(() => container.start());
+      await container.exclusively(() => container.start({ fresh: true }));
     } catch (error) {
       await this.#removeUnstarted(container);
       throw error;
@@ -101,13 +102,16 @@ export class Supervisor implements Engine {
   }
 
   async stop(reference: string, options: StopOptions): Promise<void> {
-    const record = this.find(reference);
+    let record = this.find(reference);
     const container = this.#managed.get(record.id);
     const care = container === undefined ? undefined : this.#cares.get(container);
-    const waited = care?.waiting === true;
     care?.hold();
-    // Between two runs by its restart policy: that there is no other is all that was asked.
-    if (waited && container?.running !== true) return;
+    if (record.state === "restarting" || record.state === "starting") {
+      // Its next run may just be beginning: then that is the one to be stopped.
+      await container?.exclusively(async () => undefined);
+      record = this.find(record.id);
+    }
+    if (record.state === "restarting" && record.exit !== undefined) container?.settle(record.exit);
     const ended = container?.running === true ? container.nextExit() : undefined;
     await stopContainer(this.instance, record, { ...options, ended });
     await container?.over;
@@ -163,13 +167,17 @@ export class Supervisor implements Engine {
     reference: string,
     { force, volumes }: { readonly force: boolean; readonly volumes: boolean },
   ): Promise<void> {
-    const { id, foreground } = this.find(reference);
+    const { id, foreground, state } = this.find(reference);
     const container = foreground ? undefined : this.#container(id);
     const care = container === undefined ? undefined : this.#cares.get(container);
     // What was planned is off; one that runs keeps its policy until it is clear that it goes.
-    if (container?.running !== true) care?.hold();
+    if (container?.running !== true && (force || state !== "restarting")) care?.hold();
     const act = async (): Promise<void> => {
       const record = this.find(id);
+      if (record.state === "restarting" && !force)
+        throw new ConflictError(
+          `You cannot remove a restarting container ${id}. Stop the container before attempting removal or force remove`,
+        );
       if (isLive(record) && !force) {
         care?.reset();
         throw new ConflictError(
@@ -200,15 +208,20 @@ export class Supervisor implements Engine {
       abort.addEventListener("abort", () => reject(abort.reason), { once: true });
     });
     aborted.catch(() => undefined);
-    const { exit } = container.record;
-    if (condition === "not-running" && !container.running)
+    const { exit, state } = container.record;
+    if (condition === "not-running" && !container.running && state !== "restarting")
       return { code: exit?.code ?? 0, error: exit?.error };
     let last: ExitRecord | undefined = exit;
-    const ended = container.nextExit().then((how) => {
+    const ended = container.nextExit(abort).then((how) => {
       last = how;
     });
-    await Promise.race([condition === "removed" ? container.removal() : ended, aborted]);
+    await Promise.race([condition === "removed" ? container.removal(abort) : ended, aborted]);
     return { code: last?.code ?? 0, error: last?.error };
+  }
+
+  /** How many wait for the end or the removal of a container. */
+  awaited(reference: string): number {
+    return this.#container(reference).awaited;
   }
 
   attach(reference: string): Attachment {
@@ -229,8 +242,10 @@ export class Supervisor implements Engine {
       events,
       say: this.#say,
       afterStart: (started, record, adopted) => this.#cares.get(started)?.started(record, adopted),
+      plan: (ended, exit) =>
+        ended.request.autoRemove !== true && this.#cares.get(ended)?.ended(exit) === true,
       beforeEnd: (ended, record, exit) => this.#cares.get(ended)?.ending(record, exit),
-      afterEnd: (ended, exit) => this.#afterEnd(ended, exit),
+      afterEnd: (ended) => this.#afterEnd(ended),
     });
     this.#managed.set(id, container);
     this.#cares.set(container, new Care(container, events, this.#say));
@@ -244,6 +259,7 @@ export class Supervisor implements Engine {
       case "creating":
       case "dead":
         return;
+      case "restarting":
       case "exited":
         await this.#takeOverEnded(record);
         return;
@@ -268,16 +284,21 @@ export class Supervisor implements Engine {
   }
 
   /** A container that does not run, and perhaps should. */
-  async #takeOverEnded({ id, name, exit, restartCount = 0 }: ContainerRecord): Promise<void> {
+  async #takeOverEnded(record: ContainerRecord): Promise<void> {
+    const { id, name, state, exit, restartCount = 0 } = record;
     const request = readRequest(this.instance, id);
     if (request?.autoRemove === true) {
       await this.remove(id, { force: false, volumes: true });
     } else if (request?.restart !== undefined && startsWithSupervisor(request.restart, exit, restartCount)) {
       const container = this.#container(id);
+      this.#cares.get(container)?.resume(record);
       // Not awaited: whoever wants something else of this supervisor need not wait for it.
       container
         .exclusively(() => container.start())
         .catch((error: unknown) => this.#say(`container ${name}: ${messageOf(error)}`));
+    } else if (state === "restarting") {
+      // Its policy was changed while nobody was there.
+      changeRecord(this.instance, id, (now) => ({ ...now, state: "exited" }));
     }
   }
 
@@ -286,12 +307,9 @@ export class Supervisor implements Engine {
     return container === undefined ? undefined : this.#cares.get(container);
   }
 
-  async #afterEnd(container: ManagedContainer, exit: ExitRecord): Promise<void> {
-    if (container.request.autoRemove === true) {
+  async #afterEnd(container: ManagedContainer): Promise<void> {
+    if (container.request.autoRemove === true)
       await this.remove(container.id, { force: false, volumes: true });
-      return;
-    }
-    this.#cares.get(container)?.ended(exit);
   }
 }
 

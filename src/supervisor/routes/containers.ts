@@ -13,6 +13,9 @@ import { describeEntry } from "../translate/list.ts";
 import { createSchema, updateSchema } from "../translate/schema.ts";
 import type { Translators, UpdateBody } from "../translate/translators.ts";
 
+/** Of what is listed unless all is asked for. */
+const shownStates: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
+
 /** POST /containers/create and /containers/ID/update; GET /containers/json and /containers/ID/json. */
 export function registerContainers(app: FastifyInstance, engine: Engine, translators: Translators): void {
   const { instance } = engine;
@@ -39,7 +42,7 @@ export function registerContainers(app: FastifyInstance, engine: Engine, transla
     const limit = integerOf(query, "limit") ?? 0;
     const all = flagOf(query, "all") || limit > 0 || filters.has("status") || filters.has("exited");
     const records = filterContainers(instance, engine.list(), filters)
-      .filter(({ state }) => all || state === "running" || state === "paused")
+      .filter(({ state }) => all || shownStates.has(state))
       .slice(0, limit > 0 ? limit : undefined);
     const sizes = flagOf(query, "size") ? measureContainers(instance, records) : undefined;
     return Promise.all(

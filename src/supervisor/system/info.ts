@@ -38,7 +38,7 @@ function describeCgroups(): object {
 /** How many containers there are, and in which state. */
 function countContainers(engine: Engine): object {
   const states = engine.list().map(({ state }) => state);
-  const running = states.filter((state) => state === "running").length;
+  const running = states.filter((state) => state === "running" || state === "restarting").length;
   const paused = states.filter((state) => state === "paused").length;
   return {
     Containers: states.length,

@@ -31,9 +31,10 @@ export function describeState(record: ContainerRecord): object {
   const runs = record.state === "running" || record.state === "paused";
   return {
     Status: stateWord(record),
-    Running: runs,
+    // Docker's word for that it is not to be taken for one that has ended.
+    Running: runs || record.state === "restarting",
     Paused: record.state === "paused",
-    Restarting: false,
+    Restarting: record.state === "restarting",
     OOMKilled: exit?.oomKilled ?? false,
     Dead: record.state === "dead",
     Pid: runs ? (init?.pid ?? 0) : 0,

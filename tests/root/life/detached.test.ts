@@ -228,8 +228,9 @@ describe("attach", () => {
     const user = host.terminal(["start", "-ai", "shell"]);
     user.child.stdin.write("stty size\n");
     await user.says(/24 80/);
-    user.child.stdin.write("sleep 100\n");
-    await user.says(/sleep 100/);
+    // The word as it is written by the shell: what is typed is shown before the shell has read it.
+    user.child.stdin.write("echo be''gun; sleep 100\n");
+    await user.says(/begun/);
     user.child.stdin.write("\x03");
     user.child.stdin.write("echo still $((40+2))\n");
     await user.says(/still 42/);

@@ -97,6 +97,10 @@ describe("restart policies", () => {
       [false, true, true, false],
     ]);
     expect(startsWithSupervisor(policyOf("on-failure", 2), exit, 2)).toBe(false);
+    // The end of a supervisor is no wish of a user.
+    const shutdown = { ...exit, reason: "stopped", shutdown: true } as const;
+    expect(startsWithSupervisor(policyOf("unless-stopped"), shutdown, 0)).toBe(true);
+    expect(startsWithSupervisor(policyOf("no"), shutdown, 0)).toBe(false);
   });
 });
 
@@ -116,15 +120,24 @@ describe("a restarter", () => {
   test("starts after the delay", async () => {
     const { clock, starts, restarter } = make(policyOf("always"));
     expect(restarter.ended(failed)).toBe(true);
-    expect(restarter.waiting).toBe(true);
+    expect(clock.pending).toBe(1);
     await clock.pass(99);
     expect(starts).toEqual([]);
     await clock.pass(1);
     expect(starts).toEqual([1]);
-    expect(restarter.waiting).toBe(false);
+    expect(clock.pending).toBe(0);
     restarter.ended(failed);
     await clock.pass(200);
     expect(starts).toEqual([1, 2]);
+  });
+
+  test("goes on counting where an earlier one has left off", async () => {
+    const { clock, starts, restarter } = make(policyOf("on-failure", 3));
+    restarter.resume(2);
+    expect(restarter.ended(failed)).toBe(true);
+    await clock.pass(100);
+    expect(starts).toEqual([3]);
+    expect(restarter.ended(failed)).toBe(false);
   });
 
   test("gives up what was planned when it is reset, and begins anew", async () => {
