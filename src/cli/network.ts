@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { addConnect } from "./network/connect.ts";
 import { addCreate } from "./network/create.ts";
+import { addImpair } from "./network/impair.ts";
 import { addInspect } from "./network/inspect.ts";
 import { addList } from "./network/list.ts";
 import { addRemove } from "./network/remove.ts";
@@ -16,4 +17,5 @@ export function registerNetwork(program: Command): void {
   addInspect(network);
   addRemove(network);
   addConnect(network);
+  addImpair(network);
 }

@@ -13,6 +13,7 @@ import { hasErrno, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
 import { startTimeOf } from "../sys/process.ts";
+import { revertAllDue } from "./impair/due.ts";
 import { collectOrphans, isAbandoned } from "./orphans.ts";
 import type { ContainerRecord } from "./record.ts";
 import { namesLivingProcess, UnreadableRecordError } from "./record-text.ts";
@@ -169,6 +170,8 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   await collectFiles(instance, known, report);
   await collectTemporaries(instance, report);
   await collectOrphans(instance);
+  for (const failure of revertAllDue(instance).failures)
+    report.lines.push(`could not put back what a link was impaired with: ${messageOf(failure)}`);
   await collectCgroups(instance, kept, report);
   if (options.networks) {
     for (const { network } of readMarkers(instance)) {

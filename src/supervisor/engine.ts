@@ -63,6 +63,8 @@ export interface Engine {
   /** May be called before the container is started. */
   attach(reference: string): Attachment;
   resize(reference: string, rows: number, columns: number): void;
+  /** Somebody has impaired a link for a time: it is put back when that is over. */
+  impairedForATime(): void;
 }
 
 export interface StopOptions {

@@ -19,6 +19,7 @@ import { containerEvent } from "./attributes.ts";
 import { Care } from "./care.ts";
 import type { Attachment, ContainerUpdate, Engine, StopOptions, WaitCondition } from "./engine.ts";
 import { EventBus } from "./events.ts";
+import { ImpairmentTimer } from "./impairments.ts";
 import { ManagedContainer } from "./managed.ts";
 import { startsWithSupervisor } from "./restart.ts";
 
@@ -29,10 +30,12 @@ export class Supervisor implements Engine {
   readonly #say: (line: string) => void;
   readonly #managed = new Map<string, ManagedContainer>();
   readonly #cares = new WeakMap<ManagedContainer, Care>();
+  readonly #impairments: ImpairmentTimer;
 
   constructor(instance: Instance, say: (line: string) => void) {
     this.instance = instance;
     this.#say = say;
+    this.#impairments = new ImpairmentTimer(instance, say);
   }
 
   /** Takes over what earlier supervisors have left: running containers, and ends that nobody has seen. */
@@ -45,10 +48,12 @@ export class Supervisor implements Engine {
         this.#say(`container ${record.name}: ${messageOf(error)}`);
       }
     }
+    this.#impairments.look();
   }
 
   /** Ends in order: what runs goes on, and waits for the next supervisor; with `stop` it is stopped. */
   async close({ stop }: { readonly stop: boolean }): Promise<void> {
+    this.#impairments.leave();
     const containers = [...this.#managed.values()];
     for (const container of containers) this.#cares.get(container)?.leave();
     if (stop) {
@@ -56,6 +61,10 @@ export class Supervisor implements Engine {
       await Promise.allSettled(running.map(({ id }) => this.stop(id, { shutdown: true })));
     }
     await Promise.allSettled(containers.map((container) => container.leave()));
+  }
+
+  impairedForATime(): void {
+    this.#impairments.look();
   }
 
   list(): ContainerRecord[] {

@@ -15,7 +15,7 @@ const updateSchema = {
 
 /**
  * POST /mdocker/create and /mdocker/update/ID: as those of /containers, with mdocker's own requests as bodies: nothing is
- * lost in translation.
+ * lost in translation. POST /mdocker/impairments: a link was impaired for a time.
  */
 export function registerOwn(app: FastifyInstance, engine: Engine): void {
   app.post("/mdocker/create", { schema: { body: runRequestSchema } }, async (request, reply) => {
@@ -25,4 +25,8 @@ export function registerOwn(app: FastifyInstance, engine: Engine): void {
   app.post("/mdocker/update/:id", { schema: { body: updateSchema } }, async (request) => ({
     Warnings: await engine.update(referenceOf(request), request.body as ContainerUpdate),
   }));
+  app.post("/mdocker/impairments", async (_request, reply) => {
+    engine.impairedForATime();
+    return reply.code(204).send();
+  });
 }

@@ -1,0 +1,60 @@
+import { Cable, type Direction } from "../../../net/impair/cable.ts";
+import { type ImpairmentChange, putBack } from "../../../net/impair/settings.ts";
+import { monotonicMs } from "../../core/clock.ts";
+import type { Instance } from "../../core/paths.ts";
+import type { ContainerRecord } from "../record.ts";
+import { findCable, initOf } from "./cables.ts";
+import { readImpairmentRecord, type Timed, writeImpairmentRecord } from "./timers.ts";
+
+function revertLink(
+  instance: Instance,
+  record: ContainerRecord,
+  ifname: string,
+  due: readonly Timed[],
+): void {
+  using cable = new Cable(findCable(instance, record, { ifname }));
+  const directions = new Set(due.flatMap(({ direction }) => direction ?? []));
+  for (const direction of directions) revertDirection(cable, direction, due);
+  for (const { key, before, direction } of due) {
+    if (direction !== undefined) continue;
+    if (key === "down") cable.setDown(before === true);
+    if (key === "mtu" && typeof before === "number") cable.setMtu(before);
+  }
+}
+
+function revertDirection(cable: Cable, direction: Direction, due: readonly Timed[]): void {
+  const change = Object.fromEntries(
+    due.filter((one) => one.direction === direction).map(({ key, before }) => [key, before]),
+  ) as ImpairmentChange;
+  cable.write(direction, putBack(cable.read(direction).impairment, change));
+}
+
+/**
+ * Puts back what a container's links were impaired with for a time that is over. The caller holds the lock. Never stops
+ * early; what cannot be put back, because the link has gone or is somebody else's now, is given up. Returns the failures.
+ */
+export function revertDue(instance: Instance, container: ContainerRecord): readonly unknown[] {
+  const record = readImpairmentRecord(instance, container.id, initOf(container));
+  const now = monotonicMs();
+  const due = record.timed.filter(({ until }) => until <= now);
+  if (due.length === 0) return [];
+  const failures: unknown[] = [];
+  for (const ifname of new Set(due.map((one) => one.ifname))) {
+    try {
+      revertLink(
+        instance,
+        container,
+        ifname,
+        due.filter((one) => one.ifname === ifname),
+      );
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  // Last: should we be killed before, it is done again.
+  writeImpairmentRecord(instance, container.id, {
+    ...record,
+    timed: record.timed.filter(({ until }) => until > now),
+  });
+  return failures;
+}

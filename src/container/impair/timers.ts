@@ -1,0 +1,69 @@
+import type { Direction } from "../../../net/impair/cable.ts";
+import type { ImpairmentKey } from "../../../net/impair/settings.ts";
+import { removeFile } from "../../../net/state.ts";
+import { readTextIfAny, writeFileAtomic } from "../../core/atomic.ts";
+import { join } from "../../core/join.ts";
+import type { Instance } from "../../core/paths.ts";
+import type { ProcessIdentity } from "../../sys/process.ts";
+import { containerPaths } from "../store.ts";
+
+/** One thing that is to be as it was before, at a time. */
+export interface Timed {
+  readonly ifname: string;
+  readonly direction?: Direction | undefined;
+  /** Of a direction a key of its impairment; of the link itself `down` or `mtu`. */
+  readonly key: ImpairmentKey | "down" | "mtu";
+  /** The value to put back; null: none. */
+  readonly before: unknown;
+  /** Milliseconds on the clock of `monotonicMs`, which all processes of a boot share. */
+  readonly until: number;
+}
+
+/**
+ * What the kernel cannot tell of a container's impairments: `impair.json` in its runtime directory. It goes when the run
+ * is over.
+ */
+export interface ImpairmentRecord {
+  /** The run that it is about: another one has other links. */
+  readonly init: ProcessIdentity;
+  /** What MTUs were before they were changed, by interface. */
+  readonly mtus: Readonly<Record<string, number>>;
+  readonly timed: readonly Timed[];
+}
+
+function recordPath(instance: Instance, id: string): string {
+  return join(containerPaths(instance, id).run, "impair.json");
+}
+
+/** The record of a container's present run; an empty one when there is none. */
+export function readImpairmentRecord(
+  instance: Instance,
+  id: string,
+  init: ProcessIdentity,
+): ImpairmentRecord {
+  const text = readTextIfAny(recordPath(instance, id));
+  const empty = { init, mtus: {}, timed: [] };
+  if (text === undefined) return empty;
+  const record = JSON.parse(text) as ImpairmentRecord;
+  return record.init.pid === init.pid && record.init.startTime === init.startTime ? record : empty;
+}
+
+/** True when something is kept about a container's impairments: cheap. */
+export function hasImpairmentRecord(instance: Instance, id: string): boolean {
+  return readTextIfAny(recordPath(instance, id)) !== undefined;
+}
+
+/** Keeps a record; one that says nothing is removed. */
+export function writeImpairmentRecord(instance: Instance, id: string, record: ImpairmentRecord): void {
+  const path = recordPath(instance, id);
+  if (record.timed.length === 0 && Object.keys(record.mtus).length === 0) removeFile(path);
+  else writeFileAtomic(path, JSON.stringify(record));
+}
+
+/** True for the same thing of the same link. */
+export function sameThing(
+  one: Pick<Timed, "ifname" | "direction" | "key">,
+  other: Pick<Timed, "ifname" | "direction" | "key">,
+): boolean {
+  return one.ifname === other.ifname && one.direction === other.direction && one.key === other.key;
+}
