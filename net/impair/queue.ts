@@ -121,7 +121,7 @@ export function readQueue(qdiscs: readonly Qdisc[]): Queue {
 }
 
 /** The token bucket for a rate on a link of this MTU. @param rate in bits per second */
-export function bucketOf({ rate = 0, burst, limit }: Impairment, mtu: number): TokenBucket {
+function bucketOf({ rate = 0, burst, limit }: Impairment, mtu: number): TokenBucket {
   const bytesPerSecond = Math.max(1, Math.round(rate / 8));
   const size = Math.min(
     bytesPerSecond * longestBurstSeconds,

@@ -53,7 +53,7 @@ const needs: readonly (readonly [ImpairmentKey, ImpairmentKey])[] = [
 ];
 
 /** The flag that sets a key. */
-export function flagOf(key: ImpairmentKey): string {
+function flagOf(key: ImpairmentKey): string {
   if (key === "lossModel") return "--loss-gemodel";
   return `--${key.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -4,19 +4,19 @@ import type { Impairment } from "./settings.ts";
 const number = (value: number): string => String(Number(value.toPrecision(4)));
 
 /** A time for people: `50ms`, `1.5s`, `800us`. */
-export function formatNanoseconds(ns: number): string {
+function formatNanoseconds(ns: number): string {
   if (ns >= 1e9) return `${number(ns / 1e9)}s`;
   if (ns >= 1e6) return `${number(ns / 1e6)}ms`;
   return ns >= 1e3 ? `${number(ns / 1e3)}us` : `${number(ns)}ns`;
 }
 
 /** A chance for people: `1%`, `0.05%`. */
-export function formatChance(fraction: number): string {
+function formatChance(fraction: number): string {
   return `${number(fraction * 100)}%`;
 }
 
 /** A rate for people, as tc(8) has them: `512kbit`, `1.5mbit`. */
-export function formatRate(bits: number): string {
+function formatRate(bits: number): string {
   for (const [unit, size] of [
     ["gbit", 1e9],
     ["mbit", 1e6],

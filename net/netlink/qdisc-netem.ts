@@ -131,7 +131,8 @@ export function parseNetem(options: Uint8Array): Netem {
     latencyCorrelation,
     loss: fraction(view.getUint32(8, true)),
     lossCorrelation,
-    lossModel: models?.bytes(NETEM_LOSS_GE) === undefined ? undefined : [p, r, 1 - h, k1],
+    lossModel:
+      models?.bytes(NETEM_LOSS_GE) === undefined ? undefined : [p, r, fraction(most - chance(h)), k1],
     duplicate: fraction(view.getUint32(16, true)),
     duplicateCorrelation,
     corrupt,

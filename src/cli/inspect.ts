@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { impairmentsOf } from "../container/impair/document.ts";
 import { findContainer } from "../container/refresh.ts";
 import { readSpec } from "../container/store.ts";
 import { MdockerError, messageOf } from "../core/errors.ts";
@@ -18,7 +19,8 @@ function describe(instance: Instance, reference: string): object {
     // A container that is just being made has no document yet.
     if (!(error instanceof MdockerError)) throw error;
   }
-  return { ...record, spec };
+  const impairments = impairmentsOf(instance, record);
+  return { ...record, ...(Object.keys(impairments).length === 0 ? {} : { impairments }), spec };
 }
 
 /** Adds `inspect`. */

@@ -112,7 +112,7 @@ const rateUnits: Readonly<Record<string, number>> = {
 };
 
 /** `1mbit` in bits per second. Not `1mbps`: for tc(8) those are bytes, for most people bits. @throws UsageError */
-export function parseRate(text: string, flag: string): number {
+function parseRate(text: string, flag: string): number {
   if (text === "0") return 0;
   const [, number, unit = ""] = /^(\d+\.?\d*|\.\d+)([a-z]+)$/i.exec(text) ?? [];
   const rate = Number(number) * (rateUnits[unit.toLowerCase()] ?? Number.NaN);
@@ -149,7 +149,7 @@ function distribution(text: string | undefined): ImpairmentChange["distribution"
 }
 
 /** What the flags say about the packets of a direction. @throws UsageError */
-export function changeOf(flags: ImpairFlags): ImpairmentChange {
+function changeOf(flags: ImpairFlags): ImpairmentChange {
   const model = gemodel(flags.lossGemodel);
   if (model !== undefined && flags.loss !== undefined)
     throw new UsageError("--loss and --loss-gemodel contradict: one of them decides what is lost");

@@ -1,5 +1,6 @@
 import type { Direction } from "../../../net/impair/cable.ts";
-import { describeImpairment, wordsOf } from "../../../net/impair/text.ts";
+import { describeImpairment } from "../../../net/impair/text.ts";
+import { impairmentDocument } from "../../container/impair/document.ts";
 import type { ImpairmentState } from "../../container/impair/impair.ts";
 import type { Timed } from "../../container/impair/timers.ts";
 import { monotonicMs } from "../../core/clock.ts";
@@ -46,24 +47,15 @@ export function renderStates(states: readonly ContainerState[]): string {
   );
 }
 
-/** The same for programs: values in plain units, absent where nothing is set. */
+/** The same for programs, with what was counted. */
 export function documentOf(states: readonly ContainerState[]): object[] {
-  return states.map(({ container, state: { ifname, network, down, mtu, queues, timed } }) => ({
+  return states.map(({ container, state }) => ({
     container,
-    interface: ifname,
-    network,
-    down,
-    mtu,
-    ...Object.fromEntries(
-      Object.entries(queues).map(([direction, { impairment, bucket, counters, foreign }]) => [
-        direction,
-        { ...wordsOf(impairment), foreign, bucket, counters },
-      ]),
+    interface: state.ifname,
+    network: state.network,
+    ...impairmentDocument(state),
+    counters: Object.fromEntries(
+      Object.entries(state.queues).map(([direction, { counters }]) => [direction, counters]),
     ),
-    timed: timed.map(({ direction, key, until }) => ({
-      direction,
-      key,
-      seconds: Math.round(Math.max(0, until - monotonicMs())) / 1000,
-    })),
   }));
 }
