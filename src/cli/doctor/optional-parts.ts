@@ -18,9 +18,9 @@ export const optionalParts: readonly Check[] = [
   part(
     "sch_netem",
     "CONFIG_NET_SCH_NETEM",
-    "links can be slowed down, but not made to delay or lose packets",
+    "network impair has no delay, loss, duplicates, corruption and reordering: --rate, --down and --mtu work",
   ),
-  part("sch_tbf", "CONFIG_NET_SCH_TBF", "links cannot be slowed down"),
+  part("sch_tbf", "CONFIG_NET_SCH_TBF", "network impair has no --rate"),
   part("8021q", "CONFIG_VLAN_8021Q", "no VLAN links"),
   part("wireguard", "CONFIG_WIREGUARD", "no WireGuard links"),
 ];

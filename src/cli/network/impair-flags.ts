@@ -214,12 +214,12 @@ export function wishOf(flags: ImpairFlags): ImpairmentWish | undefined {
   const mtu = mtuOf(flags.mtu);
   const down = flags.down === true ? true : flags.up === true ? false : undefined;
   const asksOfPackets = preset !== undefined || Object.keys(own).length > 0;
+  if (!asksOfPackets && (flags.direction !== undefined || flags.both === true)) {
+    throw new UsageError("--direction: expected what to do in it: --delay, --loss, --rate...");
+  }
   if (!asksOfPackets && flags.reset !== true && down === undefined && mtu === undefined) {
     if (forMs === undefined) return undefined;
     throw new UsageError("--for: expected what to do for so long: --delay, --loss, --rate, --down...");
-  }
-  if (!asksOfPackets && (flags.direction !== undefined || flags.both === true)) {
-    throw new UsageError("--direction: expected what to do in it: --delay, --loss, --rate...");
   }
   return { reset: flags.reset, change: asksOfPackets ? change : {}, down, mtu, forMs };
 }

@@ -7,7 +7,7 @@ import {
   type ImpairmentKey,
 } from "../../../net/impair/settings.ts";
 import { monotonicMs } from "../../core/clock.ts";
-import { messageOf, SetupError, UsageError } from "../../core/errors.ts";
+import { messageOf, SetupError } from "../../core/errors.ts";
 import { join } from "../../core/join.ts";
 import { makeDirectories } from "../../core/make-directories.ts";
 import type { Instance } from "../../core/paths.ts";
@@ -251,11 +251,4 @@ export function isImpaired({ down, mtu, queues }: ImpairmentState): boolean {
   const impaired = (it: { impairment: Impairment; foreign?: string | undefined } | undefined): boolean =>
     it !== undefined && (it.foreign !== undefined || Object.keys(it.impairment).length > 0);
   return down || mtu !== undefined || Object.values(queues).some(impaired);
-}
-
-/** Refuses a wish that asks for nothing. @throws UsageError */
-export function checkWish(wish: ImpairmentWish): void {
-  const asks = Object.values(wish.change).some((change) => Object.keys(change).length > 0);
-  if (!asks && wish.reset !== true && wish.down === undefined && wish.mtu === undefined)
-    throw new UsageError("--for: expected what to do for so long: --delay, --loss, --rate, --down...");
 }

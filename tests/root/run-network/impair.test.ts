@@ -1,0 +1,224 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { type TestHost, withTestHost } from "../../harness/host.ts";
+import { startIdle } from "../../harness/idle.ts";
+import { sharedLabImage } from "../../harness/lab-image.ts";
+import { endSupervisor } from "../../harness/supervisor.ts";
+
+// What netem does is measured in tests/root/net/impair.test.ts, where the kernel has it; here is what holds on any.
+
+async function onHost(act: (host: TestHost) => Promise<void>): Promise<void> {
+  await withTestHost(
+    async (host) => {
+      try {
+        await act(host);
+      } finally {
+        await endSupervisor(host.place);
+      }
+    },
+    { image: await sharedLabImage() },
+  );
+}
+
+/** `mdocker network impair ARGS`, which must succeed. */
+async function impair(host: TestHost, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await host.mdocker(["network", "impair", ...args]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout;
+}
+
+interface Shown {
+  readonly container: string;
+  readonly down?: boolean;
+  readonly mtu?: number;
+  readonly in?: object;
+  readonly out?: object;
+  readonly for?: readonly object[];
+}
+
+async function shown(host: TestHost, name: string): Promise<Shown[]> {
+  const all = JSON.parse(await impair(host, name, "--json")) as (Shown & { counters?: object })[];
+  return all.map(({ counters: _, ...rest }) => rest);
+}
+
+/** What the first interface of a container has, without what it always has. */
+async function stateOf(host: TestHost, name: string): Promise<Omit<Shown, "container">> {
+  const [{ container: _, ...first } = { container: "" }] = await shown(host, name);
+  const { interface: __, network: ___, ...rest } = first as Record<string, unknown>;
+  return rest;
+}
+
+test("each call sets what it names, keeps the rest, and --reset takes all away", async () => {
+  await onHost(async (host) => {
+    const one = await startIdle(host, "one");
+    expect(await stateOf(host, "one")).toEqual({});
+    await impair(host, "one", "--rate", "5mbit", "--both");
+    await impair(host, "one", "--rate", "1mbit", "--burst", "10k", "--direction", "in");
+    await impair(host, "one", "--mtu", "1300");
+    await impair(host, "one", "--down");
+    const all = {
+      down: true,
+      mtu: 1300,
+      out: { rate: "5mbit" },
+      in: { rate: "1mbit", burst: "10KiB" },
+    };
+    expect(await stateOf(host, "one")).toEqual(all);
+    expect(await impair(host, "one")).toMatch(
+      /^CONTAINER +INTERFACE +NETWORK +DIRECTION +IMPAIRMENT .*\none +eth0 +bridge +link +down mtu 1300\none +eth0 +bridge +out +rate 5mbit +\d+ +0\none +eth0 +bridge +in +rate 1mbit burst 10KiB/,
+    );
+    const [inspected] = JSON.parse((await host.mdocker(["inspect", "one"])).stdout) as [
+      { impairments: object },
+    ];
+    expect(inspected.impairments).toEqual({ eth0: all });
+    const template = "{{range .Containers}}{{.Impairment.out.rate}} {{.Impairment.mtu}}{{end}}";
+    const network = await host.mdocker(["network", "inspect", "--format", template, "bridge"]);
+    expect(network.stdout).toBe("5mbit 1300\n");
+    await impair(host, "one", "--up", "--rate", "0");
+    expect(await stateOf(host, "one")).toEqual({ mtu: 1300, in: { rate: "1mbit", burst: "10KiB" } });
+    // A container sees it, and cannot change it.
+    const undo = await one.sh("tc qdisc del dev eth0 root; ip link set eth0 mtu 1500");
+    expect(undo.output).toMatch(/not permitted/);
+    await impair(host, "one", "--reset");
+    expect(await stateOf(host, "one")).toEqual({});
+    expect((await one.sh(`ping -c 1 -W 5 10.200.1.1`)).code).toBe(0);
+    await one.end();
+  });
+});
+
+test("what cannot be is refused in one line, and nothing is half set", async () => {
+  await onHost(async (host) => {
+    const one = await startIdle(host, "one");
+    const none = await startIdle(host, "none", ["--network", "none"]);
+    await impair(host, "one", "--rate", "5mbit");
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [["one", "--delay", "50"], /--delay: "50": expected a time from 0 to 1h, such as 50ms/],
+      [["one", "--loss", "101%"], /--loss: "101%": expected a percentage from 0% to 100%/],
+      [["one", "--rate", "1mbps"], /--rate: "1mbps": expected bits per second .* such as 500kbit or 10mbit/],
+      [["one", "--jitter", "5ms"], /--jitter needs --delay/],
+      [["one", "--burst", "5k", "--direction", "in"], /--burst needs --rate/],
+      [["one", "--direction", "up", "--rate", "1mbit"], /--direction: "up": expected in, out or both/],
+      [["one", "--for", "10s"], /--for: expected what to do for so long/],
+      [["one", "--both"], /--direction: expected what to do in it/],
+      [["one", "--down", "--up"], /contradict/],
+      [["one", "--mtu", "20"], /--mtu: "20": expected 68 to 65535/],
+      [["one", "--if", "eth7", "--rate", "1mbit"], /no interface eth7/],
+      [["one", "--network", "red", "--rate", "1mbit"], /not connected to network red/],
+      [["one", "--distribution", "gauss"], /expected one of uniform, normal/],
+      [["one", "--preset", "5g"], /expected one of 3g/],
+      [["one", "--loss", "1%", "--loss-gemodel", "1%"], /contradict/],
+      [["none", "--rate", "1mbit"], /is on no network: name one of its interfaces with --if/],
+      [["none", "--if", "lo", "--rate", "1mbit", "--direction", "in"], /lo has no end on this host/],
+      [["nobody"], /no such container or network: nobody/],
+    ];
+    for (const [args, line] of cases) {
+      const { code, stdout, stderr } = await host.mdocker(["network", "impair", ...args]);
+      expect({ args, code, stdout }).toEqual({ args, code: 1, stdout: "" });
+      expect(stderr).toMatch(/^mdocker: [^\n]+\n$/);
+      expect(stderr).toMatch(line);
+    }
+    const wish = ["--reset", "--rate", "1mbit", "--both", "--down", "--delay", "10ms"];
+    const { code, stderr } = await host.mdocker(["network", "impair", "one", ...wish]);
+    if (code !== 0) {
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr: expect.stringMatching(/^mdocker: this kernel has no sch_netem: [^\n]+ work without[^\n]+\n$/),
+      });
+      expect(await stateOf(host, "one")).toEqual({ out: { rate: "5mbit" } });
+    }
+    await none.end();
+    await one.end();
+  });
+});
+
+test("a network stands for all that run on it; twenty changes at once all count", async () => {
+  await onHost(async (host) => {
+    const containers = [await startIdle(host, "one"), await startIdle(host, "two")];
+    await impair(host, "bridge", "--rate", "8mbit");
+    expect(await shown(host, "bridge")).toHaveLength(2);
+    for (const state of await shown(host, "bridge")) expect(state).toMatchObject({ out: { rate: "8mbit" } });
+    const changes = [
+      ["--rate", "2mbit", "--direction", "in"],
+      ["--burst", "20k"],
+      ["--limit", "60k"],
+      ["--mtu", "1400"],
+      ["--rate", "8mbit"],
+    ];
+    await Promise.all(
+      Array.from({ length: 20 }, (_, at) => impair(host, "one", ...(changes[at % changes.length] ?? []))),
+    );
+    expect(await stateOf(host, "one")).toEqual({
+      mtu: 1400,
+      out: { rate: "8mbit", burst: "20KiB", limit: "60KiB" },
+      in: { rate: "2mbit" },
+    });
+    expect(await stateOf(host, "two")).toEqual({ out: { rate: "8mbit" } });
+    for (const container of containers) await container.end();
+  });
+});
+
+/** Looks until the container's link is so, doing `between` before each look. */
+async function becomes(
+  host: TestHost,
+  wanted: object,
+  between: () => Promise<unknown> = () => pause(20),
+): Promise<void> {
+  const deadline = Date.now() + 40_000;
+  for (;;) {
+    await between();
+    const state = await stateOf(host, "one");
+    if (JSON.stringify(state) === JSON.stringify(wanted)) return;
+    if (Date.now() > deadline) throw new Error(`still ${JSON.stringify(state)}`);
+  }
+}
+
+test("what is set for a time is put back: by the supervisor, the next one, or gc", async () => {
+  await onHost(async (host) => {
+    const one = await startIdle(host, "one");
+    await impair(host, "one", "--rate", "5mbit");
+    const before = { out: { rate: "5mbit" } };
+    const wish = ["--rate", "1mbit", "--both", "--down", "--mtu", "1000"];
+    await impair(host, "one", ...wish, "--for", "10m");
+    const during = await stateOf(host, "one");
+    expect(during).toMatchObject({ down: true, mtu: 1000, out: { rate: "1mbit" }, in: { rate: "1mbit" } });
+    expect(during.for).toHaveLength(4);
+    // What was before is what was before the first of them.
+    await impair(host, "one", ...wish, "--for", "300ms");
+    await becomes(host, before);
+
+    await impair(host, "one", ...wish, "--for", "300ms");
+    await endSupervisor(host.place, "SIGKILL");
+    await becomes(host, before, () => host.mdocker(["gc"]));
+
+    await impair(host, "one", ...wish, "--for", "700ms");
+    await endSupervisor(host.place, "SIGKILL");
+    // Any command that needs it starts the next one.
+    expect((await host.mdocker(["events", "--until", "0s"])).code).toBe(0);
+    await becomes(host, before);
+
+    // What is set for good meanwhile stays, the rest goes.
+    await impair(host, "one", "--rate", "1mbit", "--both", "--for", "10m");
+    await impair(host, "one", "--rate", "2mbit");
+    await impair(host, "one", "--rate", "1mbit", "--direction", "in", "--for", "200ms");
+    await becomes(host, { out: { rate: "2mbit" } });
+    await impair(host, "one", "--rate", "1mbit", "--for", "10m");
+    await impair(host, "one", "--reset");
+    expect(await stateOf(host, "one")).toEqual({});
+    await one.end();
+    expect(readFileSync(join(host.place.state, "supervisor.log"), "utf8")).toBe("");
+  });
+});
+
+test("a container that is started again has a clean link", async () => {
+  await onHost(async (host) => {
+    expect((await host.mdocker(["run", "-d", "--name", "one", "/bin/sleep", "1000"])).code).toBe(0);
+    await impair(host, "one", "--rate", "1mbit", "--both", "--down", "--mtu", "1000", "--for", "10m");
+    expect((await host.mdocker(["restart", "-t", "0", "one"])).code).toBe(0);
+    expect(await stateOf(host, "one")).toEqual({});
+    expect((await host.mdocker(["stop", "-t", "0", "one"])).code).toBe(0);
+    const stopped = await host.mdocker(["network", "impair", "one", "--rate", "1mbit"]);
+    expect(stopped).toEqual({ code: 1, stdout: "", stderr: "mdocker: container one is not running\n" });
+    expect((await host.mdocker(["rm", "one"])).code).toBe(0);
+  });
+});
