@@ -15,6 +15,10 @@ export interface LeaseRequest {
   readonly owner: ProcessIdentity;
   /** A certain address, else the next free one. */
   readonly address?: string | undefined;
+  /** What the container is called on the network, its own name first; known as long as the lease is. */
+  readonly names?: readonly string[] | undefined;
+  /** Whom to ask for other names; else those that the host asks. */
+  readonly servers?: readonly string[] | undefined;
 }
 
 const EMPTY: Pool = { subnet: "", leases: [] };
@@ -63,13 +67,15 @@ export async function acquireLease(
   network: Network,
   request: LeaseRequest,
 ): Promise<Lease> {
-  const { container, owner, address } = request;
+  const { container, owner, address, names, servers } = request;
   if (address !== undefined) await (await import("./subnet.ts")).checkFixedAddress(network, address);
   return changePool(instance, network.name, (pool) => {
     const { pid, startTime } = owner;
     const { pool: taken, lease } = take(collected(pool), network, {
       container,
       address,
+      ...(names === undefined ? {} : { names }),
+      ...(servers === undefined ? {} : { servers }),
       bootId: bootId(),
       pid,
       startTime,
@@ -97,6 +103,27 @@ export function adoptLease(
     );
     return { pool: { ...pool, leases }, result: undefined };
   });
+}
+
+/** Changes what a container is called on a network; one that has no lease there is fine. */
+export function renameLease(
+  instance: Instance,
+  network: Pick<Network, "name">,
+  container: string,
+  change: (names: readonly string[]) => readonly string[],
+): void {
+  try {
+    changeKnownPool(instance, network.name, (pool) => {
+      if (!pool.leases.some((lease) => lease.container === container))
+        return { pool: undefined, result: undefined };
+      const leases = pool.leases.map((lease) =>
+        lease.container === container ? { ...lease, names: change(lease.names ?? []) } : lease,
+      );
+      return { pool: { ...pool, leases }, result: undefined };
+    });
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
 }
 
 /**

@@ -6,6 +6,11 @@ import type { Network } from "./network.ts";
 export interface Lease {
   readonly container: string;
   readonly address: string;
+  readonly address6?: string | undefined;
+  /** What the container is called on the network; its own name first. */
+  readonly names?: readonly string[] | undefined;
+  /** Whom to ask for other names (--dns); absent: those that the host asks. */
+  readonly servers?: readonly string[] | undefined;
   readonly bootId: string;
   readonly pid: number;
   readonly startTime: string;

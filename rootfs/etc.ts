@@ -1,5 +1,6 @@
 import { readTextIfAny } from "../src/core/atomic.ts";
 import { UsageError } from "../src/core/errors.ts";
+import { parseResolvConf } from "../src/core/resolv-conf.ts";
 
 /** An IPv4 address in its usual form. node:net would say it too, but costs a start a module. */
 function isIpv4(text: string): boolean {
@@ -79,36 +80,14 @@ export function hostnameFile(hostname: string): string {
   return `${hostname}\n`;
 }
 
-/** What resolv.conf(5) says. */
-export interface Resolvers {
-  readonly nameservers: readonly string[];
-  readonly search: readonly string[];
-  readonly options: readonly string[];
-}
-
-/** Reads a resolv.conf; of several `search` and `domain` lines the last counts. */
-export function parseResolvConf(text: string): Resolvers {
-  const nameservers: string[] = [];
-  const options: string[] = [];
-  let search: string[] = [];
-  for (const line of text.split("\n")) {
-    const [key, ...values] = line
-      .replace(/[#;].*$/, "")
-      .trim()
-      .split(/\s+/);
-    if (key === "nameserver" && values[0] !== undefined) nameservers.push(values[0]);
-    else if (key === "search" || key === "domain") search = values;
-    else if (key === "options") options.push(...values);
-  }
-  return { nameservers, search, options };
-}
-
 /** What /etc/resolv.conf of a container is made from. */
 export interface ResolvConfRequest {
   /** The host's resolv.conf; undefined when it has none. */
   readonly host: string | undefined;
   /** Whether the container shares the host's network, where the host's loopback resolvers answer. */
   readonly hostNetwork: boolean;
+  /** Where mdocker answers names on the container's network, and asks the others for it; absent: nowhere. */
+  readonly own?: string | undefined;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
@@ -119,9 +98,14 @@ function isReachable(address: string): boolean {
   return isAddress(address) && !address.startsWith("127.") && address !== "::1";
 }
 
+/** Names without a dot are asked for as they are, before the search domains: those of containers have none. */
+function withShortNames(options: readonly string[]): readonly string[] {
+  return options.some((option) => option.startsWith("ndots:")) ? options : [...options, "ndots:0"];
+}
+
 /**
  * The text of /etc/resolv.conf. What the flags name replaces what the host has, each kind by itself; `--dns-search .`
- * means none. Nameservers on the host's loopback are left out unless the network is the host's. When none is left the
+ * means none. Where mdocker answers itself only it is named: it asks the others. Else nameservers on the host's loopback are left out unless the network is the host's. When none is left the
  * file says so in a comment and names none: mdocker sends nobody's questions to a public server that nobody chose.
  * @throws UsageError for a --dns that is no address.
  */
@@ -131,10 +115,12 @@ export function resolvConf(request: ResolvConfRequest): string {
   }
   const host = parseResolvConf(request.host ?? "");
   const fromHost = request.hostNetwork ? host.nameservers : host.nameservers.filter(isReachable);
-  const nameservers = request.dns.length > 0 ? request.dns : fromHost;
+  const others = request.dns.length > 0 ? request.dns : fromHost;
+  const nameservers = request.own === undefined ? others : [request.own];
   const search =
     request.dnsSearch.length > 0 ? request.dnsSearch.filter((name) => name !== ".") : host.search;
-  const options = request.dnsOptions.length > 0 ? request.dnsOptions : host.options;
+  const asked = request.dnsOptions.length > 0 ? request.dnsOptions : host.options;
+  const options = request.own === undefined ? asked : withShortNames(asked);
   const lines = nameservers.map((address) => `nameserver ${address}`);
   if (lines.length === 0) {
     const dropped =

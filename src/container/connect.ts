@@ -1,7 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { ensureNetwork } from "../../net/bring-up.ts";
 import { connectEndpoint, disconnectEndpoint, planEndpoint } from "../../net/endpoint.ts";
-import { acquireLease, releaseLease } from "../../net/ipam.ts";
+import { acquireLease, listLeases, releaseLease } from "../../net/ipam.ts";
 import { linkAlias } from "../../net/network.ts";
 import { readTextIfAny } from "../core/atomic.ts";
 import { ConflictError, NotFoundError, SetupError } from "../core/errors.ts";
@@ -13,6 +13,7 @@ import { writeFile } from "../core/write-file.ts";
 import { isAlive } from "../sys/process.ts";
 import { readRequest, writeRequest } from "./create.ts";
 import { findNetwork } from "./find-network.ts";
+import { namesOf } from "./host-names.ts";
 import type { ContainerRecord, EndpointRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
 import { containerPaths, readSpec, writeRecord, writeRunningRecord } from "./store.ts";
@@ -41,6 +42,16 @@ function keep(instance: Instance, record: ContainerRecord): void {
   if (request !== undefined) writeRequest(instance, record.id, { ...request, network: record.network });
   if (isLive(record)) writeRunningRecord(instance, record);
   else writeRecord(instance, record);
+}
+
+/** The servers that a running container asks for other names, as its leases have them. */
+function serversOf(instance: Instance, { id, endpoints }: ContainerRecord): readonly string[] | undefined {
+  for (const { network } of endpoints) {
+    const lease = listLeases(instance, { name: network }).find(({ container }) => container === id);
+    if (lease !== undefined) return lease.servers;
+  }
+  const { dns = [] } = readRequest(instance, id) ?? {};
+  return dns.length > 0 ? dns : undefined;
 }
 
 /** Changes the container's /etc/hosts in place: it has this very file bound. */
@@ -88,11 +99,14 @@ export async function connectContainer(
   try {
     // Open before it is looked at: a pid that was given to another process meanwhile shows now.
     if (!isAlive(init)) throw new SetupError(`container ${record.name} has just ended`);
+    const { hostname = "" } = readSpec(instance, id);
     undo.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
     const { address } = await acquireLease(instance, network, {
       container: id,
       owner: monitor,
       address: wish.address,
+      names: namesOf(record, hostname, wish.aliases),
+      servers: serversOf(instance, record),
     });
     const live = await ensureNetwork(instance, network);
     const { ifname, mac } = attachment;
@@ -107,7 +121,6 @@ export async function connectContainer(
         { network: network.name, ifname, hostName, address, prefixLength, gateway, mac: made },
       ],
     };
-    const { hostname = "" } = readSpec(instance, id);
     changeHosts(instance, id, (lines) => [...lines, `${address}\t${hostname}`]);
     keep(instance, after);
     undo.commit();

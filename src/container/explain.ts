@@ -1,4 +1,5 @@
 import { describeBringUp, expectedMtu } from "../../net/bring-up.ts";
+import { namesAddresses } from "../../net/dns/sockets.ts";
 import { describeEndpoint, describeLoopback, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
 import { peekLease } from "../../net/ipam.ts";
 import type { PlannedAction } from "../core/explain.ts";
@@ -113,6 +114,13 @@ export function describeStep(prepared: Prepared, step: StartStep, addresses: Add
       ];
     case "network":
       return describeBringUp(prepared.instance, step.connection.network);
+    case "names":
+      return namesAddresses(step.connection.network).map((address) => ({
+        kind: "syscall" as const,
+        text: `bind([udp, tcp], ${address}:53)`,
+        reason: "names are asked for there; where another mdocker answers already, it goes on",
+        by: "parent" as const,
+      }));
     case "connect":
       return describeEndpoint(
         exampleEndpoint(prepared, step.connection, addressOf(addresses, step.connection)),

@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync, unlinkSync, writeFileSync } from "node:
 import { performCgroup } from "../../cgroup/action.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
 import { ensureNetwork } from "../../net/bring-up.ts";
+import { namesAddresses } from "../../net/dns/sockets.ts";
 import { configureLoopback, connectEndpoint, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
 import { acquireLease, releaseLease } from "../../net/ipam.ts";
 import type { LiveNetwork } from "../../net/network.ts";
@@ -15,6 +16,8 @@ import { writeFile } from "../core/write-file.ts";
 import { bootId, identify } from "../sys/process.ts";
 import { receiveWithFd, sendWithFd } from "../sys/socket.ts";
 import { copyWindowSize } from "../sys/tty.ts";
+import { holdNames } from "./hold-names.ts";
+import { namesOf } from "./host-names.ts";
 import type { Interruption } from "./interruption.ts";
 import { abandon, awaitChild, LaunchError, type Launched, launch } from "./launch.ts";
 import { freeAbandonedName } from "./orphans.ts";
@@ -112,7 +115,8 @@ function writeFiles(start: Start): void {
   if (seccomp !== undefined && isOwnProfile(seccomp.name))
     writeFile(join(etc, seccompFile), seccomp.filter, 0o600);
   const hostNetwork = request.network.kind === "host";
-  const resolvers = resolvConf({ ...request, host: readHostResolvConf(), hostNetwork });
+  const own = start.prepared.connections.flatMap(({ network }) => namesAddresses(network).slice(0, 1))[0];
+  const resolvers = resolvConf({ ...request, host: readHostResolvConf(), hostNetwork, own });
   writeFile(join(etc, "hostname"), hostnameFile(spec.hostname ?? ""), 0o644);
   writeFile(join(etc, "resolv.conf"), resolvers, 0o644);
   writeFile(join(etc, "hosts"), "", 0o644);
@@ -149,7 +153,7 @@ function launchContainer(start: Start): void {
 
 async function lease(start: Start, { network, attachment, number }: Connection): Promise<void> {
   const { prepared, running } = start;
-  const { instance, id } = prepared;
+  const { instance, id, request, spec } = prepared;
   running.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
   // The monitor's: it lives as long as the container does, and we know it before the child is born.
   const owner = launchedOf(start).monitor;
@@ -157,6 +161,8 @@ async function lease(start: Start, { network, attachment, number }: Connection):
     container: id,
     owner,
     address: attachment.address,
+    names: namesOf({ id, name: recordOf(start).name }, spec.hostname, attachment.aliases),
+    servers: request.dns.length > 0 ? request.dns : undefined,
   });
   start.addresses[number] = address;
 }
@@ -278,6 +284,11 @@ export async function performStep(start: Start, step: StartStep): Promise<void> 
     case "network": {
       const { network, number } = step.connection;
       start.networks[number] = await ensureNetwork(prepared.instance, network, observer);
+      return;
+    }
+    case "names": {
+      const { instance, id, request } = prepared;
+      holdNames(instance, step.connection.network, request.detached === true ? undefined : id);
       return;
     }
     case "connect":

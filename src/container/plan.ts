@@ -15,6 +15,7 @@ export function planStart(prepared: Prepared): StartStep[] {
   for (const connection of connections) {
     // The lease comes first: while it is held nobody takes the network down.
     steps.push({ kind: "lease", connection }, { kind: "network", connection });
+    steps.push({ kind: "names", connection });
   }
   steps.push({ kind: "born" });
   for (const connection of connections) steps.push({ kind: "connect", connection });

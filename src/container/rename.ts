@@ -1,3 +1,4 @@
+import { renameLease } from "../../net/ipam.ts";
 import { ConflictError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { changeRecord } from "./change-record.ts";
@@ -35,5 +36,10 @@ export async function renameContainer(
   }
   const request = readRequest(instance, id);
   if (request !== undefined) writeRequest(instance, id, { ...request, name });
+  for (const { network: on } of record.endpoints)
+    renameLease(instance, { name: on }, id, (names) => [
+      name,
+      ...names.filter((one) => one !== record.name && one !== name),
+    ]);
   releaseName(instance, record.name, id);
 }

@@ -7,6 +7,7 @@ import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { formatBytes } from "../core/units.ts";
 import { exitCodeOf } from "../program/message.ts";
+import { answerNames, leaveNames } from "./hold-names.ts";
 import { Interruption } from "./interruption.ts";
 import { hasLateCgroups } from "./late-cgroups.ts";
 import { abandon, failureOf, LaunchError } from "./launch.ts";
@@ -179,6 +180,7 @@ export async function runContainer(
       if (observer !== undefined) await report(start, step, monotonicMs() - begin, observer);
       afterStep?.(index++);
     }
+    answerNames(instance, prepared.id, say);
     const status = await attend(start, signals, say);
     ended = true;
     start.failing.commit();
@@ -194,6 +196,7 @@ export async function runContainer(
     if (observer !== undefined) (await import("./report.ts")).reportProgram(start, observer, false);
     throw await explainFailure(first ?? error, prepared);
   } finally {
+    leaveNames(instance, prepared.id);
     if (start.terminal !== undefined) closeSync(start.terminal);
     interruption.takingBack();
     if (!ended || request.keep || !(await finishQuickly(start)))

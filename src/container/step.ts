@@ -18,6 +18,7 @@ export type StartStep =
   | { readonly kind: "launch" }
   | { readonly kind: "lease"; readonly connection: Connection }
   | { readonly kind: "network"; readonly connection: Connection }
+  | { readonly kind: "names"; readonly connection: Connection }
   | { readonly kind: "born" }
   | { readonly kind: "connect"; readonly connection: Connection }
   | { readonly kind: "loopback" }

@@ -1,3 +1,4 @@
+import { superviseNames } from "../container/hold-names.ts";
 import { type Instance, supervisorSocket } from "../core/paths.ts";
 import { socketPathOf } from "../sys/socket.ts";
 import { createApp } from "./http/app.ts";
@@ -33,6 +34,8 @@ export async function serve(
   const supervisor = new Supervisor(instance, say);
   const app = await createApp(supervisor, translators);
   const listener = new Listener((request, response) => app.routing(request, response));
+  // Before any container is started again: it may ask at once.
+  const names = await superviseNames(instance);
   try {
     // Who comes early waits until all is there: connections are taken, and answered when this has returned.
     await supervisor.open();
@@ -41,6 +44,7 @@ export async function serve(
     for (const path of [supervisorSocket(instance), ...paths])
       if (!given.includes(path)) await listenOnPath(listener, path, group);
   } catch (error) {
+    names.close();
     await listener.close();
     await supervisor.close({ stop: false });
     throw error;
@@ -49,6 +53,7 @@ export async function serve(
     close: async (options) => {
       listener.refuse();
       await supervisor.close(options);
+      names.close();
       await listener.close();
       await app.close();
     },

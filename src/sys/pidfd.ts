@@ -7,6 +7,7 @@ import { isAlive, type ProcessIdentity } from "./process.ts";
 // The same numbers on every architecture (Linux 5.1 and 5.3).
 const SYS_pidfd_send_signal = 424;
 const SYS_pidfd_open = 434;
+const SYS_pidfd_getfd = 438;
 const POLLIN = 1;
 /** _IOWR(0xff, 11, struct pidfd_info) */
 const PIDFD_GET_INFO = 0xc040ff0b;
@@ -41,6 +42,23 @@ export function signalProcess(identity: ProcessIdentity, signal: number): boolea
     return true;
   } catch (error) {
     if (hasErrno(error, "ESRCH")) return false;
+    throw error;
+  } finally {
+    closeSync(pidfd);
+  }
+}
+
+/**
+ * A copy of the descriptor `fd` of another process, close-on-exec: the same open file (pidfd_getfd(2), Linux 5.6).
+ * Undefined when that process has ended, or has no such descriptor.
+ */
+export function copyDescriptor(identity: ProcessIdentity, fd: number): number | undefined {
+  const pidfd = openProcess(identity);
+  if (pidfd === undefined) return undefined;
+  try {
+    return call(prototype, [SYS_pidfd_getfd, pidfd, fd, 0, 0], { call: "pidfd_getfd" });
+  } catch (error) {
+    if (hasErrno(error, "ESRCH", "EBADF")) return undefined;
     throw error;
   } finally {
     closeSync(pidfd);

@@ -3,14 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  hostnameFile,
-  hostsFile,
-  parseResolvConf,
-  readHostResolvConf,
-  resolvConf,
-} from "../../../rootfs/etc.ts";
+import { hostnameFile, hostsFile, readHostResolvConf, resolvConf } from "../../../rootfs/etc.ts";
 import { UsageError } from "../../../src/core/errors.ts";
+import { parseResolvConf } from "../../../src/core/resolv-conf.ts";
 
 const hosts = { hostname: "web", addresses: ["10.200.1.2"], extraHosts: [], gateway: "10.200.1.1" };
 const resolv = { host: undefined, hostNetwork: false, dns: [], dnsSearch: [], dnsOptions: [] };
