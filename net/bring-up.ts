@@ -4,14 +4,15 @@ import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import type { Instance } from "../src/core/paths.ts";
 import { withLock } from "../src/sys/flock.ts";
 import { defaultRouteMtu, refuseCollision } from "./collision.ts";
-import { applyChains } from "./firewall.ts";
-import { type Iptables, openIptables } from "./iptables.ts";
+import { applyChains, openFirewall } from "./firewall.ts";
+import type { Iptables } from "./iptables.ts";
 import { findLink, isBridgeOf } from "./link.ts";
 import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
 import { parseLink } from "./netlink/link.ts";
 import { bridgeAlias, type LiveNetwork, type Network } from "./network.ts";
 import { performSteps } from "./perform.ts";
 import { describeNetwork, planNetwork } from "./plan.ts";
+import { readPublications } from "./ports/state.ts";
 import { ensureNetworkFolder, networksLock, readMarker, readMarkers, writeMarker } from "./state.ts";
 import { applySysctl, rememberSysctl } from "./sysctl.ts";
 import { tearDown } from "./tear-down.ts";
@@ -78,19 +79,19 @@ export async function ensureNetwork(
     observer?.({ ...describeUp(network), ms: monotonicMs() - begin });
     return up;
   }
-  const iptables = await openIptables();
+  const firewall = openFirewall(network);
   ensureNetworkFolder(instance, network.name);
   return withLock(networksLock(instance), () => {
     const meanwhile = networkIsUp(instance, network);
     if (meanwhile !== undefined) return meanwhile;
-    return withNetlink((client) => bringUp({ instance, network, iptables, client, observer }));
+    return withNetlink((client) => bringUp({ instance, network, firewall, client, observer }));
   });
 }
 
 interface Site {
   readonly instance: Instance;
   readonly network: Network;
-  readonly iptables: Iptables;
+  readonly firewall: readonly Iptables[];
   readonly client: NetlinkClient;
   readonly observer: Observer | undefined;
 }
@@ -125,7 +126,7 @@ function bringUp(site: Site): LiveNetwork {
 }
 
 function make(
-  { instance, network, iptables, client, observer }: Site,
+  { instance, network, firewall, client, observer }: Site,
   existing: number | undefined,
 ): LiveNetwork {
   const mtu = network.mtu ?? defaultRouteMtu(client);
@@ -149,7 +150,12 @@ function make(
   }
   for (const sysctl of plan.own) applySysctl(sysctl, observer);
   const others = readMarkers(instance).filter((it) => it.complete && it.network.name !== network.name);
-  applyChains(iptables, network.owner, [...others.map((it) => it.network), network], observer);
+  const state = {
+    owner: network.owner,
+    networks: [...others.map((it) => it.network), network],
+    publications: readPublications(instance),
+  };
+  for (const iptables of firewall) applyChains(iptables, state, observer);
   writeMarker(instance, { network, mtu, complete: true });
   return { network, bridgeIndex: index, mtu };
 }

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { SetupError, UsageError } from "../src/core/errors.ts";
-import { keepingStdioFlags } from "../src/sys/stdio.ts";
-import type { Table } from "./rules.ts";
+import { home } from "../src/core/home.ts";
+import { type Family, type Table, tables } from "./chain.ts";
 
 /** Which of the kernel's two packet filters iptables drives, and by which programs. */
 export interface Backend {
@@ -11,23 +12,28 @@ export interface Backend {
   readonly version: string;
 }
 
-/** The programs of one backend. */
+/** Lines for iptables-restore, by the table that they are for. */
+export type Changes = Readonly<Partial<Record<Table, readonly string[]>>>;
+
+/** The programs of one backend and one address family. */
 export interface Iptables {
-  /** `iptables`, `iptables-nft` or `iptables-legacy`. */
+  /** `iptables`, `ip6tables-nft`... */
   readonly program: string;
-  /** The rules of a table as iptables-save prints them; empty for a table that nobody has used yet. */
-  readonly save: (table: Table) => string;
-  /** Applies lines to a table, all or none, without touching what they do not name. */
-  readonly restore: (table: Table, lines: readonly string[]) => void;
+  readonly family: Family;
+  /** All tables as iptables-save prints them; a table that nobody has used yet may be missing. */
+  readonly save: () => string;
+  /** Applies lines by one process, table by table: each all or none, without touching what it does not name. */
+  readonly restore: (changes: Changes) => void;
   /** The backend's name and version. */
   readonly identify: () => Backend;
 }
 
 /** Whom to run: an explicit choice in MDOCKER_IPTABLES (`nft` or `legacy`), else what the host calls `iptables`. */
-function chosenProgram(env: NodeJS.ProcessEnv): string {
+function chosenProgram(family: Family, env: NodeJS.ProcessEnv): string {
+  const program = family === 4 ? "iptables" : "ip6tables";
   const choice = env["MDOCKER_IPTABLES"];
-  if (choice === undefined || choice === "") return "iptables";
-  if (choice === "nft" || choice === "legacy") return `iptables-${choice}`;
+  if (choice === undefined || choice === "") return program;
+  if (choice === "nft" || choice === "legacy") return `${program}-${choice}`;
   throw new UsageError(`MDOCKER_IPTABLES: ${choice}: expected nft or legacy`);
 }
 
@@ -39,12 +45,40 @@ export function findProgram(program: string, folders: readonly string[]): string
   return path;
 }
 
+type ChildProcess = typeof import("node:child_process");
+
+/** Loaded when the first program runs: most starts run none. */
+function spawnSync(): ChildProcess["spawnSync"] {
+  return (createRequire(`${home}/package.json`)("node:child_process") as ChildProcess).spawnSync;
+}
+
+function run(path: string, args: readonly string[], input = ""): string {
+  const maxBuffer = 256 * 1024 * 1024;
+  const { status, signal, error, stdout, stderr } = spawnSync()(path, args, {
+    input,
+    encoding: "utf8",
+    maxBuffer,
+  });
+  if (status === 0 && error === undefined) return stdout;
+  const how = error?.message ?? (signal === null ? `exit code ${status}` : `ended by ${signal}`);
+  const said = (stderr ?? "").trim().split("\n").join("; ") || how;
+  throw new SetupError(`${[path, ...args].join(" ")}: ${said}${input === "" ? "" : `; input: ${input}`}`);
+}
+
+/** The input of iptables-restore for these changes. */
+function restoreInput(changes: Changes): string {
+  return tables
+    .filter((table) => (changes[table] ?? []).length > 0)
+    .map((table) => `*${table}\n${(changes[table] ?? []).join("\n")}\nCOMMIT\n`)
+    .join("");
+}
+
 /**
  * Finds iptables. The programs are run synchronously: rules change under a lock, during which nothing may be awaited.
  * @throws SetupError that names the package when it is not installed; UsageError for an unknown choice.
  */
-export async function openIptables(env: NodeJS.ProcessEnv = process.env): Promise<Iptables> {
-  const program = chosenProgram(env);
+export function openIptables(family: Family = 4, env: NodeJS.ProcessEnv = process.env): Iptables {
+  const program = chosenProgram(family, env);
   // Users' shells often lack the sbin folders.
   const folders = [...(env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"].filter((it) =>
     it.startsWith("/"),
@@ -54,20 +88,13 @@ export async function openIptables(env: NodeJS.ProcessEnv = process.env): Promis
     save: findProgram(`${program}-save`, folders),
     restore: findProgram(`${program}-restore`, folders),
   };
-  const { execaSync } = await keepingStdioFlags(() => import("execa"));
-  const run = (path: string, args: readonly string[], input = ""): string => {
-    const result = execaSync(path, args, { input, reject: false, stripFinalNewline: false });
-    if (result.failed) {
-      const said = result.stderr.trim().split("\n").join("; ") || result.shortMessage || "failed";
-      throw new SetupError(`${[path, ...args].join(" ")}: ${said}${input === "" ? "" : `; input: ${input}`}`);
-    }
-    return result.stdout;
-  };
   return {
     program,
-    save: (table) => run(paths.save, ["-t", table]),
-    restore: (table, lines) => {
-      run(paths.restore, ["--noflush", "-w"], `*${table}\n${lines.join("\n")}\nCOMMIT\n`);
+    family,
+    save: () => run(paths.save, []),
+    restore: (changes) => {
+      const input = restoreInput(changes);
+      if (input !== "") run(paths.restore, ["--noflush", "-w"], input);
     },
     identify: () => {
       const text = run(paths.iptables, ["-V"]);
@@ -83,6 +110,6 @@ export async function openIptables(env: NodeJS.ProcessEnv = process.env): Promis
  * The backend that will be used, for those who want to know.
  * @throws SetupError, UsageError as {@link openIptables}.
  */
-export async function detectBackend(env: NodeJS.ProcessEnv = process.env): Promise<Backend> {
-  return (await openIptables(env)).identify();
+export function detectBackend(env: NodeJS.ProcessEnv = process.env): Backend {
+  return openIptables(4, env).identify();
 }

@@ -1,8 +1,9 @@
 import type { PlannedAction } from "../src/core/explain.ts";
+import { describeChains } from "./chain.ts";
 import { ipv4Block } from "./ipv4.ts";
 import { macOf } from "./netlink/mac.ts";
 import { bridgeAlias, type Network } from "./network.ts";
-import { describeChains, desiredChains } from "./rules.ts";
+import { desiredChains } from "./rules.ts";
 import { describeStep, type NetlinkStep } from "./step.ts";
 import { describeSysctl, type Sysctl } from "./sysctl.ts";
 
@@ -66,5 +67,6 @@ export function describeNetwork(network: Network, mtu: number | undefined = netw
     ...[...bridge, ...address].map(describeStep),
     ...own.map(describeSysctl),
     ...describeChains(desiredChains(network.owner, [network])),
+    ...describeChains(desiredChains(network.owner, [network], [], 6), 6),
   ];
 }

@@ -1,4 +1,7 @@
-import { type Chain, chainNames, quoted, type Table } from "./rules.ts";
+import { type Chain, chainNames, ownChains, quoted, type Table } from "./chain.ts";
+
+/** The kernel's chains that jump to ours. */
+const builtIns: ReadonlySet<string> = new Set(["PREROUTING", "FORWARD", "OUTPUT", "POSTROUTING"]);
 
 /** The chains of one table, each rule as its words after `-A CHAIN`. */
 export type SavedTable = ReadonlyMap<string, readonly (readonly string[])[]>;
@@ -9,10 +12,13 @@ function wordsOf(line: string): string[] {
   );
 }
 
-/** Reads what iptables-save prints for one table. */
-export function parseSaved(text: string): SavedTable {
+/** Reads what iptables-save prints for one table; of several, those after `*table` lines up to the next. */
+export function parseSaved(text: string, table?: Table): SavedTable {
   const chains = new Map<string, string[][]>();
+  let inside = table === undefined;
   for (const line of text.split("\n")) {
+    if (line.startsWith("*")) inside = table === undefined || line === `*${table}`;
+    if (!inside) continue;
     if (line.startsWith(":")) chains.set(line.slice(1).split(" ", 1)[0] ?? "", []);
     if (!line.startsWith("-A ")) continue;
     const [, chain = "", ...words] = wordsOf(line);
@@ -78,6 +84,16 @@ function editBuiltIn(
   ];
 }
 
+/** What is to be done to the built-in chains that jump to ours, or shall. */
+function editJumps(actual: SavedTable, chains: readonly Chain[], ours: ReadonlySet<string>): string[] {
+  const jumping = new Map(
+    chains.filter(({ kind }) => kind.startsWith("built-in")).map((chain) => [chain.name, chain]),
+  );
+  // Also those that are not to jump to us any more.
+  const names = new Set([...jumping.keys(), ...actual.keys()].filter((name) => builtIns.has(name)));
+  return [...names].flatMap((name) => editBuiltIn(name, actual.get(name) ?? [], jumping.get(name), ours));
+}
+
 /**
  * The lines for iptables-restore that turn a table into what is desired; none when it is so already. Chains of others are
  * never named; the user's chain is removed only when it is empty, and stays in force otherwise.
@@ -88,13 +104,14 @@ export function reconcile(
   actual: SavedTable,
   chains: readonly Chain[],
 ): string[] {
-  const wanted = new Map(chains.filter((chain) => chain.table === table).map((chain) => [chain.name, chain]));
-  const names = chainNames(owner);
-  const known = table === "filter" ? [names.user, names.forward] : [names.postrouting];
-  const builtIn = table === "filter" ? "FORWARD" : "POSTROUTING";
+  const mine = chains.filter((chain) => chain.table === table);
+  const own = mine.filter(({ kind }) => kind === "own" || kind === "user");
+  const wanted = new Map(own.map((chain) => [chain.name, chain]));
+  const { user } = chainNames(owner);
+  const known = ownChains(owner)[table];
   const unwanted = known.filter((name) => actual.has(name) && !wanted.has(name));
-  const keptForUser = unwanted.includes(names.user) && (actual.get(names.user) ?? []).length > 0;
-  const gone = unwanted.filter((name) => !(keptForUser && name === names.user));
+  const keptForUser = unwanted.includes(user) && (actual.get(user) ?? []).length > 0;
+  const gone = unwanted.filter((name) => !(keptForUser && name === user));
 
   const made = known
     .filter((name) => wanted.has(name) && !actual.has(name))
@@ -107,13 +124,14 @@ export function reconcile(
   });
   // Left with its user's rules, the user's chain keeps its jump: only the jumps to what goes away are ours to remove.
   const jumps = new Set(keptForUser && wanted.size === 0 ? gone : known);
-  const jumped = editBuiltIn(builtIn, actual.get(builtIn) ?? [], wanted.get(builtIn), jumps);
+  const jumped = editJumps(actual, mine, jumps);
+  // One of ours may jump to another: all are emptied before any is removed. Not the user's chain: if a rule came in
+  // since we looked, its deletion fails, and rightly so.
   return [
     ...made,
     ...filled,
     ...jumped,
-    // Not the user's chain: if a rule came in since we looked, its deletion fails, and rightly so.
-    ...gone.filter((name) => name !== names.user).map((name) => `-F ${name}`),
+    ...gone.filter((name) => name !== user).map((name) => `-F ${name}`),
     ...gone.map((name) => `-X ${name}`),
   ];
 }

@@ -1,91 +1,83 @@
-import type { PlannedAction } from "../src/core/explain.ts";
+import { type Chain, chainNames, type Family, type Rule, rule } from "./chain.ts";
 import type { Network } from "./network.ts";
+import type { Publication } from "./ports/publication.ts";
+import { publicationRules } from "./ports/rules.ts";
 
-export type Table = "filter" | "nat";
+type Made = readonly [words: string, target: string, reason: string];
 
-/** One rule: its words after `-A CHAIN`, in the order in which iptables-save prints them. */
-interface Rule {
-  readonly words: readonly string[];
-  readonly reason: string;
+/** A rule for each of some networks. */
+function each(
+  networks: readonly Network[],
+  chosen: (network: Network) => boolean,
+  make: (network: Network) => Made,
+): Rule[] {
+  return networks.filter(chosen).map((network) => {
+    const [words, target, reason] = make(network);
+    return rule(words, `${network.owner}:${network.name}`, target, reason);
+  });
 }
 
-/**
- * What shall be in one chain. `own`: exactly these rules. `user`: whatever the user puts there. `built-in`: these rules
- * among others, at the top or at the end.
- */
-export interface Chain {
-  readonly table: Table;
-  readonly name: string;
-  readonly kind: "own" | "user" | "built-in-top" | "built-in-end";
-  readonly rules: readonly Rule[];
-}
+const all = (): boolean => true;
+const outward = ({ internal }: Network): boolean => !internal;
 
-/** Names of an instance's chains. */
-export function chainNames(owner: string): { user: string; forward: string; postrouting: string } {
-  const prefix = owner.toUpperCase();
-  return { user: `${prefix}-USER`, forward: `${prefix}-FORWARD`, postrouting: `${prefix}-POSTROUTING` };
-}
-
-function rule(words: string, comment: string, target: string, reason: string): Rule {
-  const match = words === "" ? [] : words.split(" ");
-  return { words: [...match, "-m", "comment", "--comment", comment, "-j", target], reason };
-}
-
-function forwardRules(networks: readonly Network[]): Rule[] {
-  const of = (
-    chosen: (network: Network) => boolean,
-    make: (bridge: string) => readonly [words: string, target: string, reason: string],
-  ): Rule[] =>
-    networks.filter(chosen).map((network) => {
-      const [words, target, reason] = make(network.bridge);
-      return rule(words, `${network.owner}:${network.name}`, target, reason);
-    });
-  const all = () => true;
+function forwardRules(owner: string, networks: readonly Network[]): Rule[] {
+  const { ports } = chainNames(owner);
+  const jump = rule("", owner, ports, "published ports are let in, and nothing else that comes from outside");
   // In phases over all networks, not network by network: what one lets out must not enter another.
   return [
-    ...of(all, (bridge) => [
+    ...each(networks, all, ({ bridge }) => [
       `-o ${bridge} -m conntrack --ctstate RELATED,ESTABLISHED`,
       "ACCEPT",
       "answers to containers may come in",
     ]),
-    ...of(
-      ({ icc }) => !icc,
-      (bridge) => [`-i ${bridge} -o ${bridge}`, "DROP", "containers may not talk to each other"],
+    ...each(
+      networks,
+      ({ internal }) => internal,
+      ({ bridge }) => [`-i ${bridge} ! -o ${bridge}`, "DROP", "an internal network has no way out"],
     ),
-    ...of(all, (bridge) => [
+    ...(networks.some(outward) ? [jump] : []),
+    ...each(
+      networks,
+      ({ icc }) => !icc,
+      ({ bridge }) => [`-i ${bridge} -o ${bridge}`, "DROP", "containers may not talk to each other"],
+    ),
+    ...each(networks, all, ({ bridge }) => [
       `! -i ${bridge} -o ${bridge}`,
       "DROP",
       "nobody else reaches containers directly",
     ]),
-    ...of(
-      ({ internal }) => internal,
-      (bridge) => [`-i ${bridge} ! -o ${bridge}`, "DROP", "an internal network has no way out"],
-    ),
-    ...of(all, (bridge) => [`-i ${bridge}`, "ACCEPT", "containers may talk to each other and go out"]),
+    ...each(networks, all, ({ bridge }) => [
+      `-i ${bridge}`,
+      "ACCEPT",
+      "containers may talk to each other and go out",
+    ]),
   ];
 }
 
-function natRules(networks: readonly Network[]): Rule[] {
-  return networks
-    .filter(({ masquerade, internal }) => masquerade && !internal)
-    .map(({ owner, name, subnet, bridge }) =>
-      rule(
-        `-s ${subnet} ! -o ${bridge}`,
-        `${owner}:${name}`,
-        "MASQUERADE",
-        "outside, packets carry the host's address: nobody there knows a way to the subnet",
-      ),
-    );
+/** The networks as a family sees them: with the subnet that they have in it, if they have one. */
+function ofFamily(networks: readonly Network[], family: Family): Network[] {
+  if (family === 4) return [...networks];
+  return networks.flatMap((network) =>
+    network.subnet6 === undefined ? [] : [{ ...network, subnet: network.subnet6 }],
+  );
 }
 
-/** The chains that these networks of one instance need; none for no network. */
-export function desiredChains(owner: string, networks: readonly Network[]): Chain[] {
-  if (networks.length === 0) return [];
-  const { user, forward, postrouting } = chainNames(owner);
-  const nat = natRules(networks);
+/**
+ * The chains that these networks of one instance need, and what their containers publish, in the order in which it was
+ * published; none for no network. A function of its arguments alone: what is there is held against it.
+ */
+export function desiredChains(
+  owner: string,
+  networks: readonly Network[],
+  publications: readonly Publication[] = [],
+  family: Family = 4,
+): Chain[] {
+  const present = ofFamily(networks, family);
+  if (present.length === 0) return [];
+  const { user, forward, ports, postrouting, prerouting } = chainNames(owner);
   const filter: Chain[] = [
     { table: "filter", name: user, kind: "user", rules: [] },
-    { table: "filter", name: forward, kind: "own", rules: forwardRules(networks) },
+    { table: "filter", name: forward, kind: "own", rules: forwardRules(owner, present) },
     {
       table: "filter",
       name: "FORWARD",
@@ -96,10 +88,83 @@ export function desiredChains(owner: string, networks: readonly Network[]): Chai
       ],
     },
   ];
-  if (nat.length === 0) return filter;
+  // A network without a way in or out needs no more.
+  if (!present.some(outward)) return filter;
+  const published = publications.flatMap((publication) => {
+    const network = present.find(({ name }) => name === publication.network);
+    return network === undefined ? [] : [publicationRules(network, publication, family)];
+  });
+  const local = family === 4 ? "" : "! -d ::1/128 ";
   return [
+    {
+      table: "raw",
+      name: prerouting,
+      kind: "own",
+      rules: [
+        ...(family === 6
+          ? []
+          : each(present, outward, ({ bridge }) => [
+              `-d 127.0.0.0/8 -i ${bridge}`,
+              "DROP",
+              "no container reaches what listens on the host's own loopback, whatever route it makes itself",
+            ])),
+        ...published.flatMap((rules) => rules.prerouting),
+      ],
+    },
+    {
+      table: "raw",
+      name: "PREROUTING",
+      kind: "built-in-top",
+      rules: [rule("", owner, prerouting, "before anything is translated: what must not come in as it is")],
+    },
+    { table: "filter", name: ports, kind: "own", rules: published.flatMap((rules) => rules.forward) },
     ...filter,
-    { table: "nat", name: postrouting, kind: "own", rules: nat },
+    { table: "nat", name: ports, kind: "own", rules: published.flatMap((rules) => rules.translation) },
+    {
+      table: "nat",
+      name: postrouting,
+      kind: "own",
+      rules: [
+        ...each(
+          present,
+          ({ masquerade, internal }) => masquerade && !internal,
+          ({ subnet, bridge }) => [
+            `-s ${subnet} ! -o ${bridge}`,
+            "MASQUERADE",
+            "outside, packets carry the host's address: nobody there knows a way to the subnet",
+          ],
+        ),
+        ...published.flatMap((rules) => rules.postrouting),
+      ],
+    },
+    {
+      table: "nat",
+      name: "PREROUTING",
+      kind: "built-in-end",
+      rules: [
+        rule(
+          "-m addrtype --dst-type LOCAL",
+          owner,
+          ports,
+          "what others send to an address of the host may be meant for a published port",
+        ),
+      ],
+    },
+    {
+      table: "nat",
+      name: "OUTPUT",
+      kind: "built-in-end",
+      rules: [
+        rule(
+          `${local}-m addrtype --dst-type LOCAL`,
+          owner,
+          ports,
+          family === 4
+            ? "and so may what the host sends to itself"
+            : "and so may what the host sends to itself; ::1 cannot be led elsewhere (the kernel has no route_localnet for it)",
+        ),
+      ],
+    },
     {
       table: "nat",
       name: "POSTROUTING",
@@ -107,29 +172,4 @@ export function desiredChains(owner: string, networks: readonly Network[]): Chai
       rules: [rule("", owner, postrouting, "after the host's own rules, so that those win")],
     },
   ];
-}
-
-/** Words as iptables-restore and a shell read them. */
-export function quoted(words: readonly string[]): string {
-  return words.map((word) => (/^[\w./,:!-]+$/.test(word) ? word : `"${word}"`)).join(" ");
-}
-
-/** The rules for people, as the iptables commands that would make them. */
-export function describeChains(chains: readonly Chain[]): PlannedAction[] {
-  return chains.flatMap(({ table, name, kind, rules }): PlannedAction[] => {
-    const made =
-      kind === "own" || kind === "user"
-        ? [
-            {
-              text: `iptables -t ${table} -N ${name}`,
-              reason: "own chains only: nothing of others is changed",
-            },
-          ]
-        : [];
-    const lines = rules.map((it, at) => {
-      const verb = kind === "built-in-top" ? `-I ${name} ${at + 1}` : `-A ${name}`;
-      return { text: `iptables -t ${table} ${verb} ${quoted(it.words)}`, reason: it.reason };
-    });
-    return [...made, ...lines].map((it) => ({ kind: "iptables", by: "parent", ...it }));
-  });
 }

@@ -3,13 +3,14 @@ import { messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer } from "../src/core/explain.ts";
 import type { Instance } from "../src/core/paths.ts";
 import { withLock } from "../src/sys/flock.ts";
-import { applyChains } from "./firewall.ts";
+import { applyChains, openFirewall } from "./firewall.ts";
 import { ifIdle } from "./ipam.ts";
-import { type Iptables, openIptables } from "./iptables.ts";
+import type { Iptables } from "./iptables.ts";
 import { findLink, isBridgeOf, removeLink } from "./link.ts";
 import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
 import type { Network } from "./network.ts";
 import { planNetwork } from "./plan.ts";
+import { readPublications } from "./ports/state.ts";
 import {
   ensureNetworkFolder,
   networksLock,
@@ -24,7 +25,7 @@ import { restoreSysctls } from "./sysctl.ts";
 export interface TearDown {
   readonly instance: Instance;
   readonly network: Network;
-  readonly iptables: Iptables;
+  readonly firewall: readonly Iptables[];
   readonly client: NetlinkClient;
   readonly observer?: Observer | undefined;
 }
@@ -33,7 +34,7 @@ export interface TearDown {
  * Takes a network back: rules, bridge, settings. Never stops early.
  * @throws SetupError that lists all that failed.
  */
-export function tearDown({ instance, network, iptables, client, observer }: TearDown): void {
+export function tearDown({ instance, network, firewall, client, observer }: TearDown): void {
   const others = readMarkers(instance)
     .filter((it) => it.complete && it.network.name !== network.name)
     .map((it) => it.network);
@@ -45,7 +46,11 @@ export function tearDown({ instance, network, iptables, client, observer }: Tear
       failures.push(messageOf(error));
     }
   };
-  attempt(() => applyChains(iptables, network.owner, others, observer));
+  // Nobody uses it: what was published on it is of the dead.
+  const publications = readPublications(instance).filter((it) => it.network !== network.name);
+  for (const iptables of firewall) {
+    attempt(() => applyChains(iptables, { owner: network.owner, networks: others, publications }, observer));
+  }
   attempt(() => {
     const start = monotonicMs();
     const link = findLink(client, network.bridge);
@@ -79,14 +84,14 @@ export async function removeNetwork(
     readMarker(instance, network.name) === undefined &&
     withNetlink((client) => findLink(client, network.bridge)) === undefined;
   if (nothing) return true;
-  const iptables = await openIptables();
+  const firewall = openFirewall(readMarker(instance, network.name)?.network ?? network);
   ensureNetworkFolder(instance, network.name);
   return withLock(networksLock(instance), () => {
     const marker = readMarker(instance, network.name) ?? { network, mtu: 0 };
     // Marked while nobody can lease: who leases from now on finds no network, and waits for our lock to make it.
     const idle = ifIdle(instance, network.name, () => writeMarker(instance, { ...marker, complete: false }));
     if (idle)
-      withNetlink((client) => tearDown({ instance, network: marker.network, iptables, client, observer }));
+      withNetlink((client) => tearDown({ instance, network: marker.network, firewall, client, observer }));
     return idle;
   });
 }

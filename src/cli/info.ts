@@ -33,8 +33,8 @@ async function collect(instance: Instance): Promise<Info> {
     running: containers.filter(({ state }) => state === "running").length,
     images: listImages(instance).length,
     cgroups: await said(() => detectCgroups().driver),
-    iptables: await said(async () => {
-      const { name, version } = await detectBackend();
+    iptables: await said(() => {
+      const { name, version } = detectBackend();
       return `${version} (${name})`;
     }),
     kernel: release(),

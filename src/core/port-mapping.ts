@@ -1,5 +1,5 @@
 /** A transport protocol whose ports can be published. */
-type PortProtocol = "tcp" | "udp" | "sctp";
+export type PortProtocol = "tcp" | "udp" | "sctp";
 
 /** One port of a container that shall be reached through the host, as it was asked for. Plain data. */
 export interface PortMapping {
@@ -12,4 +12,13 @@ export interface PortMapping {
   readonly hostPort?: number | undefined;
   /** The last of that range. */
   readonly lastHostPort?: number | undefined;
+}
+
+/** A port of a container as it is published: nothing is left open. */
+export interface PublishedPort {
+  readonly protocol: PortProtocol;
+  readonly containerPort: number;
+  /** Address of the host; `0.0.0.0` or `::` for all of them. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
 }

@@ -40,13 +40,3 @@ export function noteStdioFlags(): () => void {
     });
   };
 }
-
-/** Runs `act`, and puts the status flags of our standard streams back: for modules that touch them as they are loaded. */
-export async function keepingStdioFlags<T>(act: () => Promise<T>): Promise<T> {
-  const restore = noteStdioFlags();
-  try {
-    return await act();
-  } finally {
-    restore();
-  }
-}

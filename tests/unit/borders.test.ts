@@ -28,7 +28,7 @@ const libraryBorders: Readonly<Record<string, RegExp>> = {
   koffi: /^src\/sys\//,
   commander: /^src\/cli\//,
   fastify: /^src\/supervisor\//,
-  execa: /^(net\/iptables\.ts|rootfs\/|src\/container\/top\.ts|src\/cli\/)/,
+  execa: /^(rootfs\/|src\/container\/top\.ts|src\/cli\/)/,
 };
 
 function sources(folder: string): string[] {

@@ -5,9 +5,9 @@ import { type Check, type Finding, fail, ok } from "./check.ts";
 /** iptables, and which of the kernel's packet filters it drives. */
 export const firewall: Check = {
   name: "iptables",
-  look: async ({ env }): Promise<Finding> => {
+  look: ({ env }): Finding => {
     try {
-      const { name, version } = await detectBackend(env);
+      const { name, version } = detectBackend(env);
       return ok(`${version}, ${name} backend`);
     } catch (error) {
       return fail(

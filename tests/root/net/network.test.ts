@@ -31,6 +31,7 @@ describe.each(["nft", "legacy"] as const)("on iptables-%s, the network", (backen
 
   /** Rules of others, in both tables, so that both exist. */
   function foreignRules(): void {
+    iptables("-t", "raw", "-A", "PREROUTING", "-s", "198.51.100.7", "-j", "DROP");
     iptables("-N", "DOCKER");
     iptables("-P", "FORWARD", "DROP");
     iptables("-A", "FORWARD", "-o", "docker0", "-j", "DOCKER");
@@ -51,8 +52,8 @@ describe.each(["nft", "legacy"] as const)("on iptables-%s, the network", (backen
     );
   }
 
-  test("is the backend that was chosen", async () => {
-    expect(await detectBackend()).toEqual({ name: backend, version: expect.stringMatching(/^\d+\.\d+/) });
+  test("is the backend that was chosen", () => {
+    expect(detectBackend()).toEqual({ name: backend, version: expect.stringMatching(/^\d+\.\d+/) });
   });
 
   test("is made as explained, and removed without a trace", async () => {
@@ -200,7 +201,8 @@ describe("the network", () => {
         Array.from({ length: 20 }, () => ensureNetwork(instance, network, (action) => done.push(action))),
       );
       expect(new Set(all.map(({ bridgeIndex }) => bridgeIndex)).size).toBe(1);
-      expect(done).toHaveLength(describeNetwork(network).length);
+      const made = done.filter(({ reason }) => !/nothing of it has to be made/.test(reason));
+      expect(made).toHaveLength(describeNetwork(network).length);
     });
   });
 
@@ -288,8 +290,8 @@ describe("the network", () => {
     expect(findProgram("iptables", ["/nowhere", "/usr/sbin"])).toBe("/usr/sbin/iptables");
   });
 
-  test("refuses an unknown choice of backend", async () => {
-    await expect(detectBackend({ MDOCKER_IPTABLES: "ebpf" })).rejects.toThrow(
+  test("refuses an unknown choice of backend", () => {
+    expect(() => detectBackend({ MDOCKER_IPTABLES: "ebpf" })).toThrow(
       "MDOCKER_IPTABLES: ebpf: expected nft or legacy",
     );
   });

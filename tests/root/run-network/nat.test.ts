@@ -24,6 +24,7 @@ for save in nft legacy; do
   iptables-$save -A INPUT -i lo -m comment --comment "theirs: mdocker is no name of theirs" -j ACCEPT
   iptables-$save -t nat -A POSTROUTING -s 198.51.100.0/24 -o up0 -j MASQUERADE
   iptables-$save -t nat -A PREROUTING -p tcp --dport 1 -j DNAT --to-destination 198.51.100.1:2
+  iptables-$save -t raw -A PREROUTING -s 198.51.100.7 -j DROP
 done
 `;
 

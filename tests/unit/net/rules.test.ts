@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { quoted, type Table, tables } from "../../../net/chain.ts";
 import type { Network } from "../../../net/network.ts";
 import { parseSaved, reconcile } from "../../../net/reconcile.ts";
-import { desiredChains, quoted, type Table } from "../../../net/rules.ts";
+import { desiredChains } from "../../../net/rules.ts";
 
 const plain: Network = {
   name: "bridge",
@@ -34,16 +35,27 @@ function golden(...networks: Network[]): string {
 describe("the rules", () => {
   test("of the default network", () => {
     expect(golden(plain)).toMatchInlineSnapshot(`
-      "filter MDOCKER-USER (user)
+      "raw MDOCKER-PREROUTING (own)
+        -d 127.0.0.0/8 -i mdocker0 -m comment --comment mdocker:bridge -j DROP
+      raw PREROUTING (built-in-top)
+        -m comment --comment mdocker -j MDOCKER-PREROUTING
+      filter MDOCKER (own)
+      filter MDOCKER-USER (user)
       filter MDOCKER-FORWARD (own)
         -o mdocker0 -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment mdocker:bridge -j ACCEPT
+        -m comment --comment mdocker -j MDOCKER
         ! -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
         -i mdocker0 -m comment --comment mdocker:bridge -j ACCEPT
       filter FORWARD (built-in-top)
         -m comment --comment mdocker -j MDOCKER-USER
         -m comment --comment mdocker -j MDOCKER-FORWARD
+      nat MDOCKER (own)
       nat MDOCKER-POSTROUTING (own)
         -s 10.200.1.0/24 ! -o mdocker0 -m comment --comment mdocker:bridge -j MASQUERADE
+      nat PREROUTING (built-in-end)
+        -m addrtype --dst-type LOCAL -m comment --comment mdocker -j MDOCKER
+      nat OUTPUT (built-in-end)
+        -m addrtype --dst-type LOCAL -m comment --comment mdocker -j MDOCKER
       nat POSTROUTING (built-in-end)
         -m comment --comment mdocker -j MDOCKER-POSTROUTING"
     `);
@@ -51,14 +63,28 @@ describe("the rules", () => {
 
   test("of a network without masquerade", () => {
     expect(golden({ ...plain, masquerade: false })).toMatchInlineSnapshot(`
-      "filter MDOCKER-USER (user)
+      "raw MDOCKER-PREROUTING (own)
+        -d 127.0.0.0/8 -i mdocker0 -m comment --comment mdocker:bridge -j DROP
+      raw PREROUTING (built-in-top)
+        -m comment --comment mdocker -j MDOCKER-PREROUTING
+      filter MDOCKER (own)
+      filter MDOCKER-USER (user)
       filter MDOCKER-FORWARD (own)
         -o mdocker0 -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment mdocker:bridge -j ACCEPT
+        -m comment --comment mdocker -j MDOCKER
         ! -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
         -i mdocker0 -m comment --comment mdocker:bridge -j ACCEPT
       filter FORWARD (built-in-top)
         -m comment --comment mdocker -j MDOCKER-USER
-        -m comment --comment mdocker -j MDOCKER-FORWARD"
+        -m comment --comment mdocker -j MDOCKER-FORWARD
+      nat MDOCKER (own)
+      nat MDOCKER-POSTROUTING (own)
+      nat PREROUTING (built-in-end)
+        -m addrtype --dst-type LOCAL -m comment --comment mdocker -j MDOCKER
+      nat OUTPUT (built-in-end)
+        -m addrtype --dst-type LOCAL -m comment --comment mdocker -j MDOCKER
+      nat POSTROUTING (built-in-end)
+        -m comment --comment mdocker -j MDOCKER-POSTROUTING"
     `);
   });
 
@@ -67,8 +93,8 @@ describe("the rules", () => {
       "filter MDOCKER-USER (user)
       filter MDOCKER-FORWARD (own)
         -o mdocker0 -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment mdocker:bridge -j ACCEPT
-        ! -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
         -i mdocker0 ! -o mdocker0 -m comment --comment mdocker:bridge -j DROP
+        ! -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
         -i mdocker0 -m comment --comment mdocker:bridge -j ACCEPT
       filter FORWARD (built-in-top)
         -m comment --comment mdocker -j MDOCKER-USER
@@ -78,17 +104,28 @@ describe("the rules", () => {
 
   test("of a network whose containers may not talk to each other", () => {
     expect(golden({ ...plain, icc: false })).toMatchInlineSnapshot(`
-      "filter MDOCKER-USER (user)
+      "raw MDOCKER-PREROUTING (own)
+        -d 127.0.0.0/8 -i mdocker0 -m comment --comment mdocker:bridge -j DROP
+      raw PREROUTING (built-in-top)
+        -m comment --comment mdocker -j MDOCKER-PREROUTING
+      filter MDOCKER (own)
+      filter MDOCKER-USER (user)
       filter MDOCKER-FORWARD (own)
         -o mdocker0 -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment mdocker:bridge -j ACCEPT
+        -m comment --comment mdocker -j MDOCKER
         -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
         ! -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
         -i mdocker0 -m comment --comment mdocker:bridge -j ACCEPT
       filter FORWARD (built-in-top)
         -m comment --comment mdocker -j MDOCKER-USER
         -m comment --comment mdocker -j MDOCKER-FORWARD
+      nat MDOCKER (own)
       nat MDOCKER-POSTROUTING (own)
         -s 10.200.1.0/24 ! -o mdocker0 -m comment --comment mdocker:bridge -j MASQUERADE
+      nat PREROUTING (built-in-end)
+        -m addrtype --dst-type LOCAL -m comment --comment mdocker -j MDOCKER
+      nat OUTPUT (built-in-end)
+        -m addrtype --dst-type LOCAL -m comment --comment mdocker -j MDOCKER
       nat POSTROUTING (built-in-end)
         -m comment --comment mdocker -j MDOCKER-POSTROUTING"
     `);
@@ -96,10 +133,17 @@ describe("the rules", () => {
 
   test("of two networks go in phases, so that what leaves one does not enter the other", () => {
     expect(golden(plain, other)).toMatchInlineSnapshot(`
-      "filter MDOCKER-USER (user)
+      "raw MDOCKER-PREROUTING (own)
+        -d 127.0.0.0/8 -i mdocker0 -m comment --comment mdocker:bridge -j DROP
+        -d 127.0.0.0/8 -i mdocker1 -m comment --comment mdocker:lab -j DROP
+      raw PREROUTING (built-in-top)
+        -m comment --comment mdocker -j MDOCKER-PREROUTING
+      filter MDOCKER (own)
+      filter MDOCKER-USER (user)
       filter MDOCKER-FORWARD (own)
         -o mdocker0 -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment mdocker:bridge -j ACCEPT
         -o mdocker1 -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment mdocker:lab -j ACCEPT
+        -m comment --comment mdocker -j MDOCKER
         ! -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
         ! -i mdocker1 -o mdocker1 -m comment --comment mdocker:lab -j DROP
         -i mdocker0 -m comment --comment mdocker:bridge -j ACCEPT
@@ -107,9 +151,14 @@ describe("the rules", () => {
       filter FORWARD (built-in-top)
         -m comment --comment mdocker -j MDOCKER-USER
         -m comment --comment mdocker -j MDOCKER-FORWARD
+      nat MDOCKER (own)
       nat MDOCKER-POSTROUTING (own)
         -s 10.200.1.0/24 ! -o mdocker0 -m comment --comment mdocker:bridge -j MASQUERADE
         -s 10.200.2.0/24 ! -o mdocker1 -m comment --comment mdocker:lab -j MASQUERADE
+      nat PREROUTING (built-in-end)
+        -m addrtype --dst-type LOCAL -m comment --comment mdocker -j MDOCKER
+      nat OUTPUT (built-in-end)
+        -m addrtype --dst-type LOCAL -m comment --comment mdocker -j MDOCKER
       nat POSTROUTING (built-in-end)
         -m comment --comment mdocker -j MDOCKER-POSTROUTING"
     `);
@@ -171,16 +220,18 @@ function bring(model: TableModel, table: Table, networks: readonly Network[]): s
 
 const builtIn: Record<Table, string> = {
   filter: ":INPUT ACCEPT [0:0]\n:FORWARD DROP [1:2]\n:OUTPUT ACCEPT [0:0]",
-  nat: ":PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]",
+  nat: ":PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]",
+  raw: ":PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]",
 };
 const foreign: Record<Table, string> = {
   filter: `${builtIn.filter}\n:DOCKER - [0:0]\n-A FORWARD -o docker0 -j DOCKER\n-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n-A DOCKER -m comment --comment "a \\"quoted\\" one" -j DROP`,
   nat: `${builtIn.nat}\n-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE`,
+  raw: `${builtIn.raw}\n-A PREROUTING -s 198.51.100.0/24 -j DROP`,
 };
 
 describe("bringing a table to its rules", () => {
   test("a second time changes nothing", () => {
-    for (const table of ["filter", "nat"] as const) {
+    for (const table of tables) {
       const model = new TableModel(foreign[table]);
       expect(bring(model, table, [plain, other]).length).toBeGreaterThan(0);
       expect(bring(model, table, [plain, other])).toEqual([]);
@@ -188,7 +239,7 @@ describe("bringing a table to its rules", () => {
   });
 
   test("and back leaves the rules of others as they were", () => {
-    for (const table of ["filter", "nat"] as const) {
+    for (const table of tables) {
       const model = new TableModel(foreign[table]);
       const before = model.text();
       bring(model, table, [plain]);

@@ -1,0 +1,91 @@
+import { closeSync } from "node:fs";
+import type { PortProtocol } from "../core/port-mapping.ts";
+import { call } from "./call.ts";
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_RCVBUF = 8;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+
+/** Socket type and protocol number of each transport (include/uapi/linux/in.h). */
+const kinds: Readonly<Record<PortProtocol, readonly [type: number, protocol: number]>> = {
+  tcp: [1, 6],
+  udp: [2, 17],
+  sctp: [1, 132],
+};
+
+/** An address in network order: 4 bytes, or 16. */
+type AddressBytes = Uint8Array;
+
+/** struct sockaddr_in: family u16@0 · port be16@2 · address@4; sockaddr_in6: family · port · flowinfo u32@4 · address@8. */
+function socketAddress(address: AddressBytes, port: number): Buffer {
+  const v6 = address.length === 16;
+  const name = Buffer.alloc(v6 ? 28 : 16);
+  name.writeUInt16LE(v6 ? AF_INET6 : AF_INET, 0);
+  name.writeUInt16BE(port, 2);
+  name.set(address, v6 ? 8 : 4);
+  return name;
+}
+
+function setOption(fd: number, level: number, option: number, value: number): void {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  call(
+    "int setsockopt(int fd, int level, int option, const void *value, unsigned int length)",
+    [fd, level, option, bytes, 4],
+    { call: "setsockopt" },
+  );
+}
+
+export interface BindRequest {
+  readonly protocol: PortProtocol;
+  readonly address: AddressBytes;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** SO_REUSEADDR: also where connections of an earlier socket linger in TIME_WAIT. */
+  readonly reuse?: boolean;
+}
+
+/** A port that is ours while the descriptor is open. */
+export interface BoundPort {
+  readonly fd: number;
+  readonly port: number;
+}
+
+/**
+ * Binds a socket in this thread's network namespace and never uses it: while it is open nobody else can bind the port.
+ * It does not listen, so that without a rule that leads elsewhere a connection is refused, as if nobody were there.
+ * @throws SyscallError: EADDRINUSE, EADDRNOTAVAIL, EACCES; EPROTONOSUPPORT where the kernel lacks the protocol.
+ */
+export function bindPort({ protocol, address, port, reuse = false }: BindRequest): BoundPort {
+  const [type, number] = kinds[protocol];
+  const family = address.length === 16 ? AF_INET6 : AF_INET;
+  const fd = call("int socket(int domain, int type, int protocol)", [family, type | SOCK_CLOEXEC, number], {
+    call: "socket",
+    subject: protocol,
+  });
+  try {
+    // Without it [::] would take the port of every IPv4 address, too.
+    if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (reuse) setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    // What comes in spite of the rules waits in no memory of ours.
+    if (protocol === "udp") setOption(fd, SOL_SOCKET, SO_RCVBUF, 0);
+    const name = socketAddress(address, port);
+    call("int bind(int fd, const void *address, unsigned int length)", [fd, name, name.length], {
+      call: "bind",
+      subject: `port ${port}/${protocol}`,
+    });
+    if (port !== 0) return { fd, port };
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(name.length);
+    call("int getsockname(int fd, void *address, void *size)", [fd, name, size], { call: "getsockname" });
+    return { fd, port: name.readUInt16BE(2) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
