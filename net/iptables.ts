@@ -1,8 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { SetupError, UsageError } from "../src/core/errors.ts";
-import { home } from "../src/core/home.ts";
 import { type Family, type Table, tables } from "./chain.ts";
 
 /** Which of the kernel's two packet filters iptables drives, and by which programs. */
@@ -45,16 +44,9 @@ export function findProgram(program: string, folders: readonly string[]): string
   return path;
 }
 
-type ChildProcess = typeof import("node:child_process");
-
-/** Loaded when the first program runs: most starts run none. */
-function spawnSync(): ChildProcess["spawnSync"] {
-  return (createRequire(`${home}/package.json`)("node:child_process") as ChildProcess).spawnSync;
-}
-
 function run(path: string, args: readonly string[], input = ""): string {
   const maxBuffer = 256 * 1024 * 1024;
-  const { status, signal, error, stdout, stderr } = spawnSync()(path, args, {
+  const { status, signal, error, stdout, stderr } = spawnSync(path, args, {
     input,
     encoding: "utf8",
     maxBuffer,

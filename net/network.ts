@@ -28,12 +28,8 @@ export interface Network {
   readonly icc: boolean;
   /** Packets to the outside carry the host's address. */
   readonly masquerade: boolean;
-  /** `fd00:200:1::/64`, of a network that has IPv6. */
-  readonly subnet6?: string;
-  /** The bridge's own IPv6 address. */
-  readonly gateway6?: string;
   /** The host's address that published ports are bound to where none is named; absent: 127.0.0.1. */
-  readonly hostBinding?: string;
+  readonly hostBinding?: string | undefined;
 }
 
 /** A network that is up: its bridge exists, is ours and has its rules. */

@@ -54,10 +54,14 @@ function forwardRules(owner: string, networks: readonly Network[]): Rule[] {
   ];
 }
 
+/** True for a network that the host is on, by a bridge: what goes through others passes no rule of the host. */
+const hasBridge = ({ driver = "bridge" }: Network): boolean => driver === "bridge" || driver === "vxlan";
+
 /** The networks as a family sees them: with the subnet that they have in it, if they have one. */
 function ofFamily(networks: readonly Network[], family: Family): Network[] {
-  if (family === 4) return [...networks];
-  return networks.flatMap((network) =>
+  const bridged = networks.filter(hasBridge);
+  if (family === 4) return bridged;
+  return bridged.flatMap((network) =>
     network.subnet6 === undefined ? [] : [{ ...network, subnet: network.subnet6 }],
   );
 }

@@ -10,6 +10,7 @@ import type { Network } from "./network.ts";
 /*
  * <state>/networks/lock                              held while networks are made or removed
  * <state>/networks/sysctls.json                      what host-wide settings were before us
+ * <state>/networks/ports.json                        what containers publish, see net/ports/state.ts
  * <state>/networks/<name>/network.json               marker: made, and how
  * <state>/networks/<name>/leases.json, leases.lock
  */
@@ -27,6 +28,11 @@ export function networksLock(instance: Instance): string {
 /** A file of one network. */
 export function networkFile(instance: Instance, name: string, file: string): string {
   return join(networksFolder(instance), name, file);
+}
+
+/** What is published: see net/ports/state.ts. */
+export function portsFile(instance: Instance): string {
+  return join(networksFolder(instance), "ports.json");
 }
 
 /** Makes the folders of a network. */

@@ -81,18 +81,22 @@ function copyAddons() {
 
 /**
  * Parts of Node that are imported for what a start does not use, and loaded when it is used after all: node:child_process
- * by commander (7 ms), node:module by src/sys/native.ts (3 ms).
+ * by commander and net/iptables.ts (7 ms), node:module by src/sys/native.ts (3 ms).
  */
-const onDemand = { "node:child_process": "spawn", "node:module": "createRequire" };
+const onDemand = { "node:child_process": ["spawn", "spawnSync"], "node:module": ["createRequire"] };
 
 const lazyBuiltins = {
   name: "lazy-builtins",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^node:(child_process|module)$/ }, ({ path, importer }) =>
-      /\/commander\/|\/sys\/native\.ts$/.test(importer) ? { path, namespace: "lazy" } : undefined,
+      /\/commander\/|\/sys\/native\.ts$|\/net\/iptables\.ts$/.test(importer)
+        ? { path, namespace: "lazy" }
+        : undefined,
     );
     onLoad({ filter: /.*/, namespace: "lazy" }, ({ path }) => ({
-      contents: `module.exports = { get ${onDemand[path]}() { return require("${path}").${onDemand[path]}; } };`,
+      contents: `module.exports = { ${onDemand[path]
+        .map((name) => `get ${name}() { return require("${path}").${name}; }`)
+        .join(", ")} };`,
     }));
   },
 };

@@ -5,10 +5,9 @@ import type { PortMapping, PublishedPort } from "../../src/core/port-mapping.ts"
 import { withLock } from "../../src/sys/flock.ts";
 import { type BoundPort, bindPort } from "../../src/sys/port.ts";
 import { isAlive, type ProcessIdentity } from "../../src/sys/process.ts";
-import { ipv4Bytes } from "../ipv4.ts";
+import { ipBytes } from "../netlink/ip.ts";
 import { ensureNetworkFolder, networksLock } from "../state.ts";
 import { findHolder, onlyLingers } from "./holder.ts";
-import { ipv6Bytes } from "./host-address.ts";
 import { isWildcard } from "./publication.ts";
 import { type PortsEntry, readPorts, writePorts } from "./state.ts";
 
@@ -37,8 +36,15 @@ export function shownPort(address: string, port: number | string, protocol: stri
 }
 
 /** The mapping as it was asked for: `-p 127.0.0.1:8080:80`. */
-function shownMapping({ hostAddress, hostPort, lastHostPort, containerPort, protocol }: BoundMapping): string {
-  const host = hostPort === undefined ? "" : `${hostPort}${lastHostPort === undefined ? "" : `-${lastHostPort}`}`;
+function shownMapping({
+  hostAddress,
+  hostPort,
+  lastHostPort,
+  containerPort,
+  protocol,
+}: BoundMapping): string {
+  const host =
+    hostPort === undefined ? "" : `${hostPort}${lastHostPort === undefined ? "" : `-${lastHostPort}`}`;
   const address = hostAddress.includes(":") ? `[${hostAddress}]` : hostAddress;
   return `-p ${address}:${host}:${containerPort}${protocol === "tcp" ? "" : `/${protocol}`}`;
 }
@@ -52,7 +58,7 @@ function collides(entry: PublishedPort, { protocol, hostAddress }: BoundMapping,
 }
 
 function bind({ protocol, hostAddress }: BoundMapping, port: number): BoundPort {
-  const address = hostAddress.includes(":") ? ipv6Bytes(hostAddress) : ipv4Bytes(hostAddress);
+  const address = ipBytes(hostAddress);
   try {
     return bindPort({ protocol, address, port });
   } catch (error) {
@@ -78,7 +84,10 @@ class Reserver {
   /** Takes one port of the host for a mapping: that one, the first free of a range, or any. @throws SetupError */
   take(mapping: BoundMapping): void {
     const { hostPort, lastHostPort = hostPort } = mapping;
-    if (hostPort === undefined || lastHostPort === undefined) return this.#takeAny(mapping);
+    if (hostPort === undefined || lastHostPort === undefined) {
+      this.#takeAny(mapping);
+      return;
+    }
     let refusal: string | undefined;
     for (let port = hostPort; port <= lastHostPort; port += 1) {
       const why = this.#try(mapping, port);
@@ -158,7 +167,10 @@ export function reservePorts(
       const { ports, sockets } = reserver;
       const entry = { network: "", container, address: "", ports, published: false, owner };
       // Whose process has ended stays: its rules are still to be taken away.
-      writePorts(instance, { ...file, entries: [...file.entries.filter((it) => it.container !== container), entry] });
+      writePorts(instance, {
+        ...file,
+        entries: [...file.entries.filter((it) => it.container !== container), entry],
+      });
       return { ports, sockets };
     } catch (error) {
       for (const fd of reserver.sockets) closeSync(fd);

@@ -1,8 +1,7 @@
 import { readTextIfAny, writeFileAtomic } from "../../src/core/atomic.ts";
-import { join } from "../../src/core/join.ts";
 import type { Instance } from "../../src/core/paths.ts";
 import { bootId, isAlive, type ProcessIdentity } from "../../src/sys/process.ts";
-import { networksFolder, removeFile } from "../state.ts";
+import { portsFile, removeFile } from "../state.ts";
 import type { Publication } from "./publication.ts";
 
 /** A container's ports of the host: reserved from before it is made, published once it has an address. */
@@ -22,13 +21,9 @@ export interface PortsFile {
 
 const nothing: PortsFile = { entries: [], localnet: {} };
 
-function path(instance: Instance): string {
-  return join(networksFolder(instance), "ports.json");
-}
-
 /** The file as it is; of an earlier boot nothing counts. */
 export function readPorts(instance: Instance): PortsFile {
-  const text = readTextIfAny(path(instance));
+  const text = readTextIfAny(portsFile(instance));
   if (text === undefined) return nothing;
   const { bootId: boot, ...file } = JSON.parse(text) as PortsFile & { readonly bootId: string };
   return boot === bootId() ? file : nothing;
@@ -36,8 +31,8 @@ export function readPorts(instance: Instance): PortsFile {
 
 /** Writes the file; one that says nothing is removed. */
 export function writePorts(instance: Instance, file: PortsFile): void {
-  if (file.entries.length === 0 && Object.keys(file.localnet).length === 0) removeFile(path(instance));
-  else writeFileAtomic(path(instance), JSON.stringify({ bootId: bootId(), ...file }));
+  if (file.entries.length === 0 && Object.keys(file.localnet).length === 0) removeFile(portsFile(instance));
+  else writeFileAtomic(portsFile(instance), JSON.stringify({ bootId: bootId(), ...file }));
 }
 
 /** What is published now, in the order of the rules: desired rules are made of it. */

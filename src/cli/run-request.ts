@@ -1,5 +1,6 @@
 import type { RunRequest } from "../container/request.ts";
 import { UsageError } from "../core/errors.ts";
+import type { NetworkRequest } from "../core/network-request.ts";
 import type { Flags } from "./flags.ts";
 import type { HostView } from "./host-view.ts";
 import { field } from "./number.ts";
@@ -40,6 +41,15 @@ export async function configured(flags: Flags, given: Words, view: HostView): Pr
   return withConfig(flags, given, await loadConfig(config, view));
 }
 
+/** Loads what reads ports only where some are named. */
+async function withPorts(
+  flags: Flags,
+  network: NetworkRequest,
+): Promise<Pick<RunRequest, "network" | "exposed" | "publishAll">> {
+  if (["publish", "publish-all", "expose"].every((name) => flags.all(name).length === 0)) return { network };
+  return (await import("./options/ports.ts")).readPorts(flags, network);
+}
+
 /**
  * Translates flags and words into a request. Looks at the host through `view` only, changes nothing.
  * @throws UsageError of one line for anything that is not understood or contradicts itself.
@@ -76,7 +86,7 @@ export async function buildRequest(
     ...(await readLogging(flags, life)),
     ...streams,
     ...readFiles(flags, view),
-    network: readNetwork(flags),
+    ...(await withPorts(flags, readNetwork(flags))),
     ...readResolver(flags),
     resources: {
       ...field("memory", readMemory(flags)),

@@ -4,6 +4,7 @@ import { removeCgroup } from "../../cgroup/remove.ts";
 import { disconnectEndpoint } from "../../net/endpoint.ts";
 import { releaseLease } from "../../net/ipam.ts";
 import { linkAlias } from "../../net/network.ts";
+import { unpublish } from "../../net/ports/publish.ts";
 import { hasErrno } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { openFifo } from "../sys/fifo.ts";
@@ -40,6 +41,7 @@ export function releaseMonitor(instance: Instance, id: string): void {
 export function disconnectEnded(instance: Instance, record: ContainerRecord): void {
   const { cgroup } = record;
   if (cgroup !== undefined && hasLateCgroups(instance, record.id)) removeCgroup(detectCgroups(), cgroup);
+  unpublish(instance, record.id);
   if (record.network.kind === "bridge") {
     for (const { network } of record.network.attachments)
       releaseLease(instance, { name: network }, record.id);

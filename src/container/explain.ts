@@ -2,12 +2,15 @@ import { describeBringUp, expectedMtu } from "../../net/bring-up.ts";
 import { namesAddresses } from "../../net/dns/sockets.ts";
 import { describeEndpoint, describeLoopback, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
 import { peekLease } from "../../net/ipam.ts";
+import { describePublication } from "../../net/ports/publish.ts";
+import { shownPort } from "../../net/ports/reserve.ts";
 import type { PlannedAction } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
 import { type PartName, type Program, parts } from "../program/step.ts";
 import { planStart } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import type { Prepared } from "./prepared.ts";
+import { publicationOf } from "./publishing.ts";
 import type { RunRequest } from "./request.ts";
 import type { Connection, StartStep } from "./step.ts";
 import { containerPaths } from "./store.ts";
@@ -37,6 +40,9 @@ export function describeProgram(
 
 const file = (text: string, reason: string): PlannedAction => ({ kind: "file", text, reason, by: "parent" });
 
+/** In the place of a port that is chosen when the container starts: the first that the kernel chooses from. */
+const exampleHostPort = 32_768;
+
 /** The address of each connection, as far as leased or foreseen. */
 type Addresses = readonly (string | undefined)[];
 
@@ -54,11 +60,45 @@ function exampleEndpoint({ instance, id }: Prepared, connection: Connection, add
   return planEndpoint({ instance, live, container: id, address, ifname, number, mac });
 }
 
+/** What takes the ports of the host. */
+function describePorts({ publishing }: Prepared): PlannedAction[] {
+  return (publishing?.mappings ?? []).map(({ hostAddress, hostPort = 0, lastHostPort, protocol }) => {
+    const which =
+      lastHostPort === undefined
+        ? "one that is taken is found before anything is made"
+        : `the first that is free, up to ${lastHostPort}`;
+    return {
+      kind: "syscall",
+      text: `bind(socket, ${shownPort(hostAddress, hostPort, protocol)})`,
+      reason: `${hostPort === 0 ? "any free port" : which}; the monitor holds it as long as the container lives`,
+      by: "parent",
+    };
+  });
+}
+
+/** The rules that lead to the container, with an example where the port is not known yet. */
+function describeLater({ id, publishing }: Prepared, addresses: Addresses): PlannedAction[] {
+  if (publishing === undefined) return [];
+  const { connection, mappings } = publishing;
+  const ports = mappings.map(({ hostAddress, hostPort = exampleHostPort, containerPort, protocol }) => {
+    return { hostAddress, hostPort, containerPort, protocol };
+  });
+  const address = addressOf(addresses, connection);
+  return describePublication(
+    connection.network,
+    publicationOf(id, { network: connection.network.name, address }, ports),
+  );
+}
+
 /** What mdocker itself does for a step, as `--explain` shows it. */
 export function describeStep(prepared: Prepared, step: StartStep, addresses: Addresses): PlannedAction[] {
   const paths = containerPaths(prepared.instance, prepared.id);
   const { cidFile } = prepared.request;
   switch (step.kind) {
+    case "ports":
+      return describePorts(prepared);
+    case "publish":
+      return describeLater(prepared, addresses);
     case "reserve":
       return [
         file(

@@ -16,6 +16,8 @@ export interface FoundRoot {
     readonly cwd: string;
     readonly user: string;
     readonly stopSignal?: string | undefined;
+    /** `80/tcp`, `53/udp`. */
+    readonly exposed?: readonly string[] | undefined;
   };
 }
 
@@ -48,7 +50,7 @@ export function findRoot(instance: Instance, root: RootRequest): FoundRoot {
   if (image === undefined) {
     throw new MissingImageError(root.reference);
   }
-  const { Env, Cmd, Entrypoint, WorkingDir, User, StopSignal } = image.config;
+  const { Env, Cmd, Entrypoint, WorkingDir, User, StopSignal, ExposedPorts } = image.config;
   return {
     name: image.reference,
     layers: image.layers,
@@ -59,6 +61,7 @@ export function findRoot(instance: Instance, root: RootRequest): FoundRoot {
       cwd: WorkingDir,
       user: User,
       stopSignal: StopSignal,
+      exposed: ExposedPorts,
     },
   };
 }

@@ -4,6 +4,7 @@ import { detectCgroups } from "../../cgroup/host.ts";
 import { remaining } from "../../cgroup/kill.ts";
 import { listCgroups } from "../../cgroup/list.ts";
 import { removeCgroup, removeParents } from "../../cgroup/remove.ts";
+import { collectPublications } from "../../net/ports/publish.ts";
 import { networksFolder, readMarkers } from "../../net/state.ts";
 import { removeNetwork } from "../../net/tear-down.ts";
 import { removeLayers } from "../../overlay/prepare.ts";
@@ -173,6 +174,8 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   for (const failure of revertAllDue(instance).failures)
     report.lines.push(`could not put back what a link was impaired with: ${messageOf(failure)}`);
   await collectCgroups(instance, kept, report);
+  for (const id of collectPublications(instance))
+    report.lines.push(`removed published ports of container ${id.slice(0, 12)}`);
   if (options.networks) {
     for (const { network } of readMarkers(instance)) {
       const what = `network ${network.name} from the kernel`;

@@ -1,4 +1,5 @@
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { portsFile } from "../../net/state.ts";
 import { hasErrno } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
@@ -47,6 +48,8 @@ export async function collectOrphans(instance: Instance): Promise<void> {
     if (hasErrno(error, "ENOENT")) return;
     throw error;
   }
+  if (notes.length > 0 && existsSync(portsFile(instance)))
+    (await import("../../net/ports/publish.ts")).collectPublications(instance);
   for (const id of notes) {
     if (!/^[0-9a-f]{64}$/.test(id)) continue;
     const record = readIfAny(instance, id);

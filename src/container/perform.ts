@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { performCgroup } from "../../cgroup/action.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
 import { ensureNetwork } from "../../net/bring-up.ts";
@@ -6,11 +6,14 @@ import { namesAddresses } from "../../net/dns/sockets.ts";
 import { configureLoopback, connectEndpoint, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
 import { acquireLease, releaseLease } from "../../net/ipam.ts";
 import type { LiveNetwork } from "../../net/network.ts";
+import type { Reservation } from "../../net/ports/reserve.ts";
+import { portsFile } from "../../net/state.ts";
 import { prepareLayers, removeLayers } from "../../overlay/prepare.ts";
 import { hostnameFile, hostsFile, readHostHosts, readHostResolvConf, resolvConf } from "../../rootfs/etc.ts";
 import { SetupError } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import { join } from "../core/join.ts";
+import type { Instance } from "../core/paths.ts";
 import type { UndoStack } from "../core/undo.ts";
 import { writeFile } from "../core/write-file.ts";
 import { bootId, identify } from "../sys/process.ts";
@@ -23,11 +26,13 @@ import { abandon, awaitChild, LaunchError, type Launched, launch } from "./launc
 import { freeAbandonedName } from "./orphans.ts";
 import { awaitMessage, endMonitor } from "./patience.ts";
 import type { Prepared } from "./prepared.ts";
+import { publicationOf } from "./publishing.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isOwnProfile, seccompFile } from "./seccomp-file.ts";
 import type { Connection, StartStep } from "./step.ts";
 import {
   containerPaths,
+  readRecord,
   releaseAnyName,
   removeContainerFiles,
   reserveContainer,
@@ -55,6 +60,8 @@ export interface Start {
   record: ContainerRecord | undefined;
   launched: Launched | undefined;
   /** By the number of the interface. */
+  /** Ports of the host that are the container's own. */
+  reservation?: Reservation | undefined;
   readonly addresses: string[];
   readonly networks: LiveNetwork[];
   readonly endpoints: Endpoint[];
@@ -91,6 +98,7 @@ export function draftRecord({ instance, id, request, ...prepared }: Prepared): C
     cgroup: prepared.cgroup.path,
     network: request.network,
     endpoints: [],
+    ...(prepared.exposed.length > 0 ? { exposed: prepared.exposed } : {}),
     resources: request.resources,
     stopSignal: prepared.stopSignal,
     stopTimeout: request.stopTimeout,
@@ -146,9 +154,56 @@ function launchContainer(start: Start): void {
     runDirectory: containerPaths(instance, id).run,
     cgroupDirectory: cgroup.directory,
     stdio: start.stdio,
-    held: start.held,
+    held: [...(start.held ?? []), ...(start.reservation?.sockets ?? [])],
     traced: start.observer !== undefined,
   });
+  // The monitor has them: the ports are the container's own as long as it lives, whatever becomes of us.
+  closePorts(start);
+}
+
+/** Closes what we hold of the reserved ports. */
+function closePorts(start: Start): void {
+  const { reservation } = start;
+  if (reservation === undefined) return;
+  start.reservation = { ...reservation, sockets: [] };
+  for (const socket of reservation.sockets) closeSync(socket);
+}
+
+async function takePorts(start: Start): Promise<void> {
+  const { prepared, running } = start;
+  const { instance, id, publishing } = prepared;
+  const { reservePorts } = await import("../../net/ports/reserve.ts");
+  running.push("published ports", async () => {
+    closePorts(start);
+    (await import("../../net/ports/publish.ts")).unpublish(instance, id);
+  });
+  start.reservation = reservePorts(instance, {
+    container: id,
+    owner: identify(process.pid) ?? { pid: process.pid, startTime: "0" },
+    mappings: publishing?.mappings ?? [],
+    nameOf: (container) => nameOf(instance, container),
+  });
+}
+
+/** The name of a container, for an error; undefined for one that has none to tell. */
+function nameOf(instance: Instance, container: string): string | undefined {
+  try {
+    return readRecord(instance, container)?.name;
+  } catch {
+    return undefined;
+  }
+}
+
+async function publishPorts(start: Start): Promise<void> {
+  const { prepared, reservation, observer } = start;
+  const { instance, id, publishing } = prepared;
+  const endpoint = start.endpoints.find(({ network }) => network === publishing?.connection.network.name);
+  if (publishing === undefined || reservation === undefined || endpoint === undefined)
+    throw new Error("the plan publishes without a reservation or a connection");
+  const { publish } = await import("../../net/ports/publish.ts");
+  const { network } = publishing.connection;
+  const publication = publicationOf(id, endpoint, reservation.ports);
+  publish(instance, { network, publication, owner: launchedOf(start).monitor }, observer);
 }
 
 async function lease(start: Start, { network, attachment, number }: Connection): Promise<void> {
@@ -165,6 +220,9 @@ async function lease(start: Start, { network, attachment, number }: Connection):
     servers: request.dns.length > 0 ? request.dns : undefined,
   });
   start.addresses[number] = address;
+  // Of one who had the address, and was killed, with all that would have taken it back.
+  if (existsSync(portsFile(instance)))
+    (await import("../../net/ports/publish.ts")).releaseAddress(instance, network.name, address, id);
 }
 
 /** Runs `act` with the network namespace of the waiting child open. */
@@ -215,6 +273,7 @@ function recordRunning(start: Start): void {
     init: child,
     started: new Date().toISOString(),
     seccomp: start.prepared.seccomp?.name ?? "unconfined",
+    ports: start.reservation?.ports,
     endpoints: start.endpoints.map(({ network, ifname, hostName, address, prefixLength, gateway, mac }) => ({
       network,
       ifname,
@@ -263,6 +322,10 @@ async function go(start: Start): Promise<void> {
 export async function performStep(start: Start, step: StartStep): Promise<void> {
   const { prepared, kept, running, observer } = start;
   switch (step.kind) {
+    case "ports":
+      return takePorts(start);
+    case "publish":
+      return publishPorts(start);
     case "reserve":
       return reserve(start);
     case "files":

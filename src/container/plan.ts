@@ -7,7 +7,10 @@ import type { StartStep } from "./step.ts";
  */
 export function planStart(prepared: Prepared): StartStep[] {
   const { connections, cgroup, request } = prepared;
-  const steps: StartStep[] = [{ kind: "reserve" }, { kind: "files" }, { kind: "layers" }];
+  const publishes = prepared.publishing !== undefined;
+  // Ports first: one that is taken is found before anything is made.
+  const steps: StartStep[] = publishes ? [{ kind: "ports" }] : [];
+  steps.push({ kind: "reserve" }, { kind: "files" }, { kind: "layers" });
   cgroup.actions.forEach((action, i) => {
     steps.push({ kind: "cgroup", first: i === 0, action });
   });
@@ -19,6 +22,7 @@ export function planStart(prepared: Prepared): StartStep[] {
   }
   steps.push({ kind: "born" });
   for (const connection of connections) steps.push({ kind: "connect", connection });
+  if (publishes) steps.push({ kind: "publish" });
   if (request.network.kind === "none") steps.push({ kind: "loopback" });
   steps.push({ kind: "hosts" }, { kind: "record" }, { kind: "go" });
   return steps;

@@ -17,6 +17,7 @@ import { newId } from "./names.ts";
 import { orphanNote } from "./orphans.ts";
 import type { Prepared } from "./prepared.ts";
 import { buildProgram } from "./program.ts";
+import { exposedPorts, planPublishing } from "./publishing.ts";
 import { findContainer } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
 import { isOwnProfile, seccompFile } from "./seccomp-file.ts";
@@ -170,6 +171,9 @@ export async function prepare(
     isDirectory: (path) => isDirectory(path, paths.directory),
   });
   const connections = await connectionsOf(instance, request);
+  const exposed = exposedPorts(request, root.config.exposed);
+  const { publishing, notes: portNotes } = planPublishing(request, connections, exposed);
+  notes.push(...portNotes);
   return {
     instance,
     id,
@@ -177,7 +181,7 @@ export async function prepare(
       ...request,
       network:
         request.network.kind === "bridge"
-          ? { kind: "bridge", attachments: connections.map(({ attachment }) => attachment) }
+          ? { ...request.network, attachments: connections.map(({ attachment }) => attachment) }
           : request.network,
     },
     image: root.name,
@@ -189,6 +193,8 @@ export async function prepare(
     cgroup: { host, path: cgroupPath, actions: planCgroup(host, cgroupPath, resources), directory },
     stopSignal: request.stopSignal ?? root.config.stopSignal,
     connections,
+    publishing,
+    exposed,
     directories: missingSources(instance, request),
     notes,
   };

@@ -4,6 +4,7 @@ import type { OverlayPlan } from "../../overlay/layers.ts";
 import type { OciSpec } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
 import type { Program } from "../program/step.ts";
+import type { Publishing } from "./publishing.ts";
 import type { RunRequest } from "./request.ts";
 import type { Connection } from "./step.ts";
 
@@ -31,6 +32,10 @@ export interface Prepared {
   /** The signal that asks the command to end: the request's, else the image's. */
   readonly stopSignal: string | undefined;
   readonly connections: readonly Connection[];
+  /** What is published, and the connection that it leads to; undefined: nothing. */
+  readonly publishing: Publishing | undefined;
+  /** `80/tcp`: of the request and the image. */
+  readonly exposed: readonly string[];
   /** Host directories to be made for -v and named volumes. */
   readonly directories: readonly string[];
   /** One line each: what the host cannot give as asked. */

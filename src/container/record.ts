@@ -1,5 +1,6 @@
 import type { NetworkRequest } from "../core/network-request.ts";
 import type { OciResources } from "../core/oci.ts";
+import type { PublishedPort } from "../core/port-mapping.ts";
 
 /**
  * What a container is doing, as it was written; `refresh` tells what it is really doing. One that is `creating` goes
@@ -114,6 +115,10 @@ export interface ContainerRecord {
   readonly cgroup?: string | undefined;
   readonly network: NetworkRequest;
   readonly endpoints: readonly EndpointRecord[];
+  /** What it publishes, of one that runs. */
+  readonly ports?: readonly PublishedPort[] | undefined;
+  /** Ports that it or its image says it listens on: `80/tcp`. */
+  readonly exposed?: readonly string[] | undefined;
   readonly resources: OciResources;
   /** How often the supervisor has started it again by its restart policy. */
   readonly restartCount?: number | undefined;

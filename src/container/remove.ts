@@ -4,6 +4,7 @@ import { removeCgroup } from "../../cgroup/remove.ts";
 import { disconnectEndpoint } from "../../net/endpoint.ts";
 import { releaseLease } from "../../net/ipam.ts";
 import { linkAlias } from "../../net/network.ts";
+import { unpublish } from "../../net/ports/publish.ts";
 import { removeLayers } from "../../overlay/prepare.ts";
 import { ConflictError, hasErrno, SetupError, UsageError } from "../core/errors.ts";
 import type { OciMount } from "../core/oci.ts";
@@ -74,6 +75,7 @@ export async function removeTraces(
     const alias = linkAlias({ owner: instance.prefix, name: network }, id);
     undo.push(`link ${hostName}`, () => disconnectEndpoint({ hostName, alias }));
   }
+  undo.push("published ports", () => unpublish(instance, id));
   await undo.unwind();
 }
 

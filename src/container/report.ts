@@ -45,6 +45,7 @@ export function reportStep(start: Start, step: StartStep, ms: number, observer: 
   switch (step.kind) {
     case "network":
     case "connect":
+    case "publish":
     case "loopback":
       return;
     default: {

@@ -79,6 +79,10 @@ export interface RunRequest {
   readonly readOnlyRoot: boolean;
   readonly mounts: readonly MountRequest[];
   readonly network: NetworkRequest;
+  /** Ports that the container says it listens on: `80/tcp`; those of the image come on top. */
+  readonly exposed?: readonly string[] | undefined;
+  /** Each exposed port is published on a free port of the host. */
+  readonly publishAll?: boolean | undefined;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];

@@ -96,11 +96,18 @@ async function cleanUp(start: Start, keep: boolean, say: (line: string) => void)
  * After a container that wrote nothing the monitor has removed its cgroup and files already, and its lease has died
  * with it: only the streams, the name and the runtime directory are left. True when that was so.
  */
-async function finishQuickly({ prepared, launched, record, interruption }: Start): Promise<boolean> {
+async function finishQuickly({
+  prepared,
+  launched,
+  record,
+  interruption,
+  reservation,
+}: Start): Promise<boolean> {
   const { instance, id } = prepared;
   if (launched === undefined || record === undefined) return false;
   // The monitor does its part meanwhile; when it has ended, what it could not remove is still there.
   releaseAnyName(instance, record);
+  if (reservation !== undefined) (await import("../../net/ports/publish.ts")).unpublish(instance, id);
   const late = hasLateCgroups(instance, id);
   removeRunDirectory(instance, id);
   await endMonitor(launched, prepared.program, interruption);

@@ -11,6 +11,8 @@ export interface Connection {
 
 /** The steps of a start, as data. `perform` does them, `describe` explains them; both see the same list. */
 export type StartStep =
+  /** Takes ports of the host. */
+  | { readonly kind: "ports" }
   | { readonly kind: "reserve" }
   | { readonly kind: "files" }
   | { readonly kind: "layers" }
@@ -21,6 +23,8 @@ export type StartStep =
   | { readonly kind: "names"; readonly connection: Connection }
   | { readonly kind: "born" }
   | { readonly kind: "connect"; readonly connection: Connection }
+  /** Leads the ports to the container. */
+  | { readonly kind: "publish" }
   | { readonly kind: "loopback" }
   | { readonly kind: "hosts" }
   | { readonly kind: "record" }

@@ -53,6 +53,8 @@ export const runRequestSchema: Readonly<Record<string, unknown>> = {
       },
     },
     network: { type: "object", required: ["kind"], properties: { kind: text } },
+    exposed: texts,
+    publishAll: flag,
     dns: texts,
     dnsSearch: texts,
     dnsOptions: texts,

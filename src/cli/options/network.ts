@@ -17,6 +17,12 @@ export const networkOptions: OptionTable = {
     { flags: "--network-alias <name>", about: "one more name on the network" },
     { flags: "--ip <address>", about: "fixed IPv4 address" },
     { flags: "--mac-address <mac>", about: "fixed MAC address" },
+    {
+      flags: "-p, --publish <ports>",
+      about: "[ADDRESS:][HOST-PORT:]PORT[/udp]: a port of the host (localhost unless named) leads there",
+    },
+    { flags: "-P, --publish-all", about: "publish each exposed port on a free port of the host" },
+    { flags: "--expose <port>", about: "a port that --publish-all publishes: PORT[-PORT][/udp]" },
   ],
 };
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { runOptions } from "../../../src/cli/run-options.ts";
 import type { RunRequest } from "../../../src/container/request.ts";
 import { UsageError } from "../../../src/core/errors.ts";
+import type { PortMapping } from "../../../src/core/port-mapping.ts";
 import { fakeView, parseRun, request } from "./parse.ts";
 
 const onTerminal = fakeView({}, { stdin: true, stdout: true });
@@ -33,9 +34,10 @@ const plain: RunRequest = {
   securityOptions: [],
 };
 
-const bridge = (attachment: object): RunRequest["network"] => ({
+const bridge = (attachment: object, ...ports: readonly PortMapping[]): RunRequest["network"] => ({
   kind: "bridge",
   attachments: [{ network: "bridge", ifname: "eth0", ...attachment }],
+  ...(ports.length > 0 ? { ports } : {}),
 });
 const bind = { kind: "bind", source: "/srv", target: "/data", readOnly: false, create: true } as const;
 
@@ -129,6 +131,39 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
   [
     "--net name=front,ip=10.200.2.5,alias=x,ifname=up0",
     { network: bridge({ network: "front", address: "10.200.2.5", aliases: ["x"], ifname: "up0" }) },
+  ],
+  [
+    "-p 8080:80 -p 80 -p 53:53/UDP -p [FE80::0:1]:81:80/sctp",
+    {
+      network: bridge(
+        {},
+        { protocol: "tcp", containerPort: 80, hostPort: 8080 },
+        { protocol: "tcp", containerPort: 80 },
+        { protocol: "udp", containerPort: 53, hostPort: 53 },
+        { protocol: "sctp", containerPort: 80, hostAddress: "fe80::1", hostPort: 81 },
+      ),
+    },
+  ],
+  [
+    "-p 0.0.0.0:8000-8001:80-81 -p 192.0.2.1::80 -p 9000-9010:90 -p 0:80",
+    {
+      network: bridge(
+        {},
+        { protocol: "tcp", containerPort: 80, hostAddress: "0.0.0.0", hostPort: 8000 },
+        { protocol: "tcp", containerPort: 81, hostAddress: "0.0.0.0", hostPort: 8001 },
+        { protocol: "tcp", containerPort: 80, hostAddress: "192.0.2.1" },
+        { protocol: "tcp", containerPort: 90, hostPort: 9000, lastHostPort: 9010 },
+        { protocol: "tcp", containerPort: 80 },
+      ),
+    },
+  ],
+  [
+    "-p published=8080,target=80,protocol=udp",
+    { network: bridge({}, { protocol: "udp", containerPort: 80, hostPort: 8080 }) },
+  ],
+  [
+    "-P --expose 80 --expose 90-91/udp --expose 80/tcp",
+    { publishAll: true, exposed: ["80/tcp", "90/udp", "91/udp"] },
   ],
   [
     "--dns 9.9.9.9 --dns ::1 --dns-search . --dns-option ndots:2",
@@ -260,6 +295,27 @@ const refused: readonly (readonly [string, string | RegExp])[] = [
   ["--sysctl kernel.panic=1", /^--sysctl: kernel.panic=1: expected a parameter of its own namespaces/],
   ["--net host --sysctl net.core.somaxconn=9", /would change the network of host/],
   ["--net host --ip 10.0.0.1", /^--ip: a container with --network host has no address/],
+  ["-p x", /--publish: x: expected \[HOST-ADDRESS:\]/],
+  ["-p 0", /a port of the container from 1/],
+  ["-p 70000", /up to 65535/],
+  ["-p 80:80/icmp", /\/tcp, \/udp or \/sctp/],
+  ["-p 80:80/tcp/udp", /expected \[HOST/],
+  ["-p 90-80:80", /from a lower to a higher/],
+  ["-p 80-82:80-81", /as many ports of the host/],
+  ["-p 0-2:80-82", /ports of the host from 1/],
+  ["-p localhost:80:80", /an IPv4 address/],
+  ["-p 1.2.3:80:80", /an IPv4 address/],
+  ["-p ::1:80:80", /in brackets/],
+  ["-p [::1]:80:80", /leads nothing away from ::1/],
+  ["-p [::ffff:1.2.3.4]:80:80", /written as one/],
+  ["-p [::]:80", /in brackets and both ports/],
+  ["-p published=80,target=80,mod=x", /keys of published/],
+  ["--net host -p 80:80", /the host's already/],
+  ["--net none -P", /no ports of its own/],
+  ["--net container:x -p 80", /no ports of its own/],
+  ["--expose 80-", /expected/],
+  ["--expose 0", /a port from 1/],
+  ["--expose 80/tcp/x", /PORT\[-PORT\]/],
   ["--net none --mac-address 02:42:0a:c8:01:09", /has no address of its own/],
   ["--net none --net bridge", /cannot be combined/],
   ["--net a --net a", /the same network twice/],
@@ -357,7 +413,7 @@ describe("flags of run", () => {
       l: "label",
       d: "detach",
     };
-    const more = { v: "volume", m: "memory", c: "cpu-shares" };
+    const more = { v: "volume", m: "memory", c: "cpu-shares", p: "publish", P: "publish-all" };
     const letters: Readonly<Record<string, string>> = { ...shorts, ...more };
     const used = new Set(
       [...accepted, ...refused].flatMap(([text]) =>
