@@ -19,6 +19,7 @@ import { containerEvent } from "./attributes.ts";
 import { Care } from "./care.ts";
 import type { Attachment, ContainerUpdate, Engine, StopOptions, WaitCondition } from "./engine.ts";
 import { EventBus } from "./events.ts";
+import { listExecNotes, settleExecNote } from "./exec-notes.ts";
 import { ImpairmentTimer } from "./impairments.ts";
 import { ManagedContainer } from "./managed.ts";
 import { startsWithSupervisor } from "./restart.ts";
@@ -282,6 +283,7 @@ export class Supervisor implements Engine {
       case "paused": {
         const container = this.#container(id);
         // Those who asked for them have gone with the earlier supervisor.
+        for (const note of listExecNotes(this.instance, id)) settleExecNote(this.instance, note);
         forgetExecs(this.instance, id);
         if (monitor !== undefined && isAlive(monitor)) container.adopt();
         else container.bury();

@@ -1,6 +1,7 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { versionText } from "../../core/version-text.ts";
 import type { Engine } from "../engine.ts";
+import { Execs } from "../execs.ts";
 import { registerArchive } from "../routes/archive.ts";
 import { registerAttach } from "../routes/attach.ts";
 import { registerContainers } from "../routes/containers.ts";
@@ -82,9 +83,10 @@ export async function createApp(engine: Engine, translators: Translators): Promi
     void reply.code(404).send({ message: "page not found" });
   });
   acceptBodies(app);
+  const execs = new Execs(engine);
   registerPing(app);
   registerSystem(app, engine);
-  registerContainers(app, engine, translators);
+  registerContainers(app, engine, execs, translators);
   registerEvents(app, engine);
   registerVolumes(app, engine);
   registerUsage(app, engine);
@@ -92,7 +94,7 @@ export async function createApp(engine: Engine, translators: Translators): Promi
   registerImages(app, engine);
   registerImport(app, engine);
   registerArchive(app, engine);
-  registerExec(app, engine);
+  registerExec(app, execs);
   registerLogs(app, engine);
   registerProcesses(app, engine);
   registerPrune(app, engine);

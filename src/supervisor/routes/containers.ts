@@ -5,6 +5,7 @@ import { filterContainers, filterKeys } from "../../container/filter.ts";
 import { measureContainers } from "../../container/size.ts";
 import { NotFoundError } from "../../core/errors.ts";
 import type { Engine } from "../engine.ts";
+import type { Execs } from "../execs.ts";
 import { queryOf, referenceOf } from "../http/params.ts";
 import { filtersOf, flagOf, integerOf, textOf } from "../http/query.ts";
 import type { CreateBody } from "../translate/body.ts";
@@ -17,7 +18,12 @@ import type { Translators, UpdateBody } from "../translate/translators.ts";
 const shownStates: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
 
 /** POST /containers/create and /containers/ID/update; GET /containers/json and /containers/ID/json. */
-export function registerContainers(app: FastifyInstance, engine: Engine, translators: Translators): void {
+export function registerContainers(
+  app: FastifyInstance,
+  engine: Engine,
+  execs: Execs,
+  translators: Translators,
+): void {
   const { instance } = engine;
 
   app.post("/containers/create", { schema: { body: createSchema } }, async (request, reply) => {
@@ -54,11 +60,9 @@ export function registerContainers(app: FastifyInstance, engine: Engine, transla
 
   app.get("/containers/:id/json", async (request) => {
     const record = engine.find(referenceOf(request));
-    return describeContainer(
-      instance,
-      record,
-      readRequest(instance, record.id),
-      flagOf(queryOf(request), "size"),
-    );
+    return describeContainer(instance, record, readRequest(instance, record.id), {
+      withSize: flagOf(queryOf(request), "size"),
+      execs: execs.idsOf(record.id),
+    });
   });
 }

@@ -1,8 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { defaultDetachKeys, parseDetachKeys } from "../../core/detach-keys.ts";
 import { messageOf, UsageError } from "../../core/errors.ts";
-import type { Engine } from "../engine.ts";
-import { Execs } from "../execs.ts";
+import type { Execs } from "../execs.ts";
 import { watchKeys } from "../http/detach.ts";
 import { frame } from "../http/frames.ts";
 import { hijack } from "../http/hijack.ts";
@@ -54,9 +53,7 @@ function orNothing(value: string | null | undefined): string | undefined {
 }
 
 /** POST /containers/ID/exec, and what is done with an exec by its id. */
-export function registerExec(app: FastifyInstance, engine: Engine): void {
-  const execs = new Execs(engine);
-
+export function registerExec(app: FastifyInstance, execs: Execs): void {
   app.post("/containers/:id/exec", { schema: { body: createSchema } }, async (request, reply) => {
     const body = request.body as CreateBody;
     const args = body.Cmd ?? [];
@@ -123,11 +120,11 @@ export function registerExec(app: FastifyInstance, engine: Engine): void {
   });
 
   app.get("/exec/:id/json", async (request) => {
-    const { id, container, wish, run, exitCode } = execs.find(referenceOf(request));
+    const { id, container, wish, pid, exitCode } = execs.find(referenceOf(request));
     const { args, terminal, privileged, user } = wish.request;
     return {
       ID: id,
-      Running: run !== undefined,
+      Running: pid > 0,
       ExitCode: exitCode ?? null,
       ProcessConfig: {
         tty: terminal,
@@ -142,7 +139,7 @@ export function registerExec(app: FastifyInstance, engine: Engine): void {
       CanRemove: false,
       ContainerID: container,
       DetachKeys: wish.detachKeys ?? "",
-      Pid: run?.pid ?? 0,
+      Pid: pid,
     };
   });
 }

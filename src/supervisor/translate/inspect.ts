@@ -89,7 +89,7 @@ export async function describeContainer(
   instance: Instance,
   record: ContainerRecord,
   request: RunRequest | undefined,
-  withSize: boolean,
+  { withSize, execs }: { readonly withSize: boolean; readonly execs: readonly string[] },
 ): Promise<object> {
   const { id, name, command } = record;
   const { directory, etc } = containerPaths(instance, id);
@@ -120,7 +120,7 @@ export async function describeContainer(
     MountLabel: "",
     ProcessLabel: "",
     AppArmorProfile: "",
-    ExecIDs: null,
+    ExecIDs: execs.length === 0 ? null : execs,
     HostConfig: describeHostConfig(record, request),
     GraphDriver: {
       Name: "overlay2",
