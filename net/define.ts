@@ -34,10 +34,12 @@ const aliases: Readonly<Record<string, string>> = {
   icc: "icc",
   masquerade: "masquerade",
   bridge: "bridge",
+  host_binding_ipv4: "host_binding_ipv4",
   "com.docker.network.driver.mtu": "mtu",
   "com.docker.network.bridge.enable_icc": "icc",
   "com.docker.network.bridge.enable_ip_masquerade": "masquerade",
   "com.docker.network.bridge.name": "bridge",
+  "com.docker.network.bridge.host_binding_ipv4": "host_binding_ipv4",
 };
 
 function flag(text: string, option: string): boolean {
@@ -46,7 +48,7 @@ function flag(text: string, option: string): boolean {
   throw new UsageError(`network option ${option}: ${text}: expected true or false`);
 }
 
-type Settings = Partial<Pick<Network, "icc" | "masquerade" | "mtu" | "bridge">>;
+type Settings = Partial<Pick<Network, "icc" | "masquerade" | "mtu" | "bridge" | "hostBinding">>;
 
 /** The options as settings. @throws UsageError for one that is not known, or its value. */
 function settingsOf(options: NetworkWish["options"]): Settings {
@@ -66,6 +68,13 @@ function settingsOf(options: NetworkWish["options"]): Settings {
         break;
       case "masquerade":
         settings.masquerade = flag(text, option);
+        break;
+      case "host_binding_ipv4":
+        if (parseIpv4(text) === undefined)
+          throw new UsageError(
+            `network option ${option}: ${text}: expected an IPv4 address of the host, or 0.0.0.0 for all`,
+          );
+        settings.hostBinding = text;
         break;
       case "bridge":
         if (!/^[a-zA-Z0-9][\w.-]{0,14}$/.test(text))

@@ -211,6 +211,11 @@ export function unpublish(instance: Instance, container: string, keep = false): 
   withdraw(instance, (entry) => entry.container === container, keep);
 }
 
+/** What a container publishes at present. */
+export function currentPublication(instance: Instance, container: string): Publication | undefined {
+  return readPorts(instance).entries.find((entry) => entry.container === container && isPublished(entry));
+}
+
 /** Takes back what the dead have published. Returns the ids of their containers. @throws SetupError */
 export function collectPublications(instance: Instance): readonly string[] {
   return withdraw(instance, ({ owner }) => !isAlive(owner), false).map(({ container }) => container);

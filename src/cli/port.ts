@@ -1,10 +1,12 @@
 import type { Command } from "commander";
+import { hostPlace, publishedPorts } from "../container/ports.ts";
 import { findContainer } from "../container/refresh.ts";
 import { UsageError } from "../core/errors.ts";
+import { print } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 
-/** Adds `port`. No port of a container can be published yet: there is none to show. */
+/** Adds `port`: `80/tcp -> 127.0.0.1:8080`, or, of one port, only the right half. */
 export function registerPort(program: Command): void {
   const command = program
     .command("port")
@@ -18,7 +20,12 @@ export function registerPort(program: Command): void {
       if (port !== undefined && !/^\d{1,5}(\/(tcp|udp|sctp))?$/.test(port)) {
         throw new UsageError(`port: ${port}: expected PORT or PORT/PROTOCOL such as 53/udp`);
       }
-      const { name } = findContainer(instanceOf(command), reference);
-      if (port !== undefined) throw new UsageError(`no public port ${port} published for ${name}`);
+      const record = findContainer(instanceOf(command), reference);
+      const wanted = port === undefined || port.includes("/") ? port : `${port}/tcp`;
+      const all = publishedPorts(record).map((it) => [`${it.containerPort}/${it.protocol}`, hostPlace(it)]);
+      const chosen = wanted === undefined ? all : all.filter(([name]) => name === wanted);
+      if (wanted !== undefined && chosen.length === 0)
+        throw new UsageError(`no public port ${wanted} published for ${record.name}`);
+      print(chosen.map(([name, place]) => `${wanted === undefined ? `${name} -> ` : ""}${place}\n`).join(""));
     });
 }

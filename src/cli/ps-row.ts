@@ -1,3 +1,4 @@
+import { describePorts } from "../container/ports.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import type { ContainerSize } from "../container/size.ts";
 import { describeStatus, networksOf } from "../container/status.ts";
@@ -85,7 +86,7 @@ export function describeContainer(
     RunningFor: `${describeAge(Math.max(0, now - Date.parse(record.created)))} ago`,
     Status: describeStatus(record, now),
     State: record.state,
-    Ports: "",
+    Ports: describePorts(record),
     Names: record.name,
     Networks: networksOf(record).join(","),
     Addresses: record.endpoints.map(({ address }) => address).join(","),

@@ -16,6 +16,7 @@ import { findNetwork } from "./find-network.ts";
 import { namesOf } from "./host-names.ts";
 import type { ContainerRecord, EndpointRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
+import { republish } from "./republish.ts";
 import { containerPaths, readSpec, writeRecord, writeRunningRecord } from "./store.ts";
 
 /** What is asked of a connection beside the network itself. */
@@ -87,7 +88,7 @@ export async function connectContainer(
   const attachment: Attachment = { ...wish, network: network.name, ifname: `eth${number}` };
   const changed: ContainerRecord = {
     ...record,
-    network: { kind: "bridge", attachments: [...attachments, attachment] },
+    network: { ...record.network, kind: "bridge", attachments: [...attachments, attachment] },
   };
   const { init, monitor, id } = record;
   if (!isLive(record) || init === undefined || monitor === undefined) {
@@ -121,6 +122,8 @@ export async function connectContainer(
         { network: network.name, ifname, hostName, address, prefixLength, gateway, mac: made },
       ],
     };
+    undo.push("published ports", () => republish(instance, record));
+    await republish(instance, after);
     changeHosts(instance, id, (lines) => [...lines, `${address}\t${hostname}`]);
     keep(instance, after);
     undo.commit();
@@ -152,12 +155,14 @@ export async function disconnectContainer(
       lines.filter((line) => !line.startsWith(`${gone.address}\t`)),
     );
   }
-  releaseLease(instance, network, record.id);
   const changed: ContainerRecord = {
     ...record,
-    network: { kind: "bridge", attachments: left },
+    network: { ...record.network, kind: "bridge", attachments: left },
     endpoints: record.endpoints.filter((one) => one !== gone),
   };
+  // Before the address can be another's.
+  await republish(instance, changed);
+  releaseLease(instance, network, record.id);
   keep(instance, changed);
   return changed;
 }

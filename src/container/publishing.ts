@@ -40,7 +40,7 @@ export function exposedPorts(request: RunRequest, image: readonly string[] = [])
 }
 
 /** True for a network that the host can lead ports to: it is on it, and there is a way in. */
-function canPublish({ network }: Pick<Connection, "network">): boolean {
+export function canPublish({ network }: Pick<Connection, "network">): boolean {
   const { driver = "bridge", internal } = network;
   return !internal && (driver === "bridge" || driver === "vxlan");
 }

@@ -11,6 +11,7 @@ import { Collected } from "./collect.ts";
 import { collectDevices, collectLimits } from "./limits.ts";
 import { collectMounts } from "./mounts.ts";
 import { collectNetworks } from "./networks.ts";
+import { collectPorts } from "./ports.ts";
 
 const nanosecondsPerMillisecond = 1e6;
 /** docker's. */
@@ -98,6 +99,7 @@ function collect(body: CreateBody, host: HostConfigBody, name: string | undefine
   collectDevices(collected, host);
   collectMounts(collected, body, host);
   collectNetworks(collected, body, host);
+  collectPorts(collected, body, host);
   return collected;
 }
 

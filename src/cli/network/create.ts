@@ -29,7 +29,7 @@ export function addCreate(network: Command): void {
     .option("--label <key=value>", "for people and filters", append)
     .option(
       "-o, --opt <key=value>",
-      "mtu, icc, masquerade, bridge (the link's name), or docker's names",
+      "mtu, icc, masquerade, bridge (the link's name), host_binding_ipv4, or docker's names",
       append,
     )
     .action(async (name: string, flags: CreateFlags, command: Command) => {

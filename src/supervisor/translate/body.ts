@@ -67,12 +67,19 @@ export interface ResourcesBody {
   readonly BlkioWeight?: Maybe<number>;
 }
 
+interface PortBindingBody {
+  readonly HostIp?: Maybe<string>;
+  readonly HostPort?: Maybe<string>;
+}
+
 export interface HostConfigBody extends ResourcesBody {
   readonly Binds?: Texts;
   readonly Mounts?: Maybe<readonly MountBody[]>;
   readonly Tmpfs?: TextMap;
   readonly LogConfig?: Maybe<{ readonly Type?: Maybe<string>; readonly Config?: TextMap }>;
   readonly NetworkMode?: Maybe<string>;
+  readonly PortBindings?: Maybe<Readonly<Record<string, Maybe<readonly PortBindingBody[]>>>>;
+  readonly PublishAllPorts?: Maybe<boolean>;
   readonly RestartPolicy?: Maybe<RestartBody>;
   readonly AutoRemove?: Maybe<boolean>;
   readonly CapAdd?: Texts;
@@ -113,6 +120,7 @@ export interface CreateBody {
   readonly Entrypoint?: Maybe<string | readonly string[]>;
   readonly Healthcheck?: Maybe<HealthBody>;
   readonly Volumes?: Maybe<Readonly<Record<string, unknown>>>;
+  readonly ExposedPorts?: Maybe<Readonly<Record<string, unknown>>>;
   readonly WorkingDir?: Maybe<string>;
   readonly NetworkDisabled?: Maybe<boolean>;
   readonly MacAddress?: Maybe<string>;

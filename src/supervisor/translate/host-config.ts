@@ -3,6 +3,7 @@ import type { RunRequest } from "../../container/request.ts";
 import type { OciResources, OciThrottleDevice } from "../../core/oci.ts";
 import { describeBinds, describeTmpfs } from "./mounts.ts";
 import { networkMode } from "./networks.ts";
+import { describePortBindings } from "./ports.ts";
 
 function nullIfEmpty<T>(list: readonly T[] | undefined): readonly T[] | null {
   return list === undefined || list.length === 0 ? null : list;
@@ -47,7 +48,7 @@ export function describeHostConfig(record: ContainerRecord, request: RunRequest 
     ContainerIDFile: "",
     LogConfig: { Type: request?.log?.driver ?? "json-file", Config: request?.log?.options ?? {} },
     NetworkMode: networkMode(record),
-    PortBindings: {},
+    PortBindings: describePortBindings(record),
     RestartPolicy: {
       Name: request?.restart?.policy ?? "no",
       MaximumRetryCount: request?.restart?.maximumRetries ?? 0,
@@ -70,7 +71,7 @@ export function describeHostConfig(record: ContainerRecord, request: RunRequest 
     OomScoreAdj: request?.oomScoreAdj ?? 0,
     PidMode: "",
     Privileged: request?.privileged ?? false,
-    PublishAllPorts: false,
+    PublishAllPorts: request?.publishAll ?? false,
     ReadonlyRootfs: request?.readOnlyRoot ?? false,
     SecurityOpt: nullIfEmpty(request?.securityOptions),
     ...(tmpfs === undefined ? {} : { Tmpfs: tmpfs }),

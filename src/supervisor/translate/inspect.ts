@@ -9,6 +9,7 @@ import type { Instance } from "../../core/paths.ts";
 import { describeHostConfig } from "./host-config.ts";
 import { describeMounts } from "./mounts.ts";
 import { describeEndpoints } from "./networks.ts";
+import { describeExposed, describePortMap } from "./ports.ts";
 import { describeState } from "./state.ts";
 
 const nanosecondsPerMillisecond = 1e6;
@@ -44,6 +45,7 @@ function describeConfig(
   spec: OciSpec | undefined,
 ): object {
   const interactive = request?.interactive ?? false;
+  const exposed = describeExposed(record);
   const terminal = request?.terminal ?? spec?.process.terminal ?? false;
   return {
     Hostname: spec?.hostname ?? "",
@@ -52,6 +54,7 @@ function describeConfig(
     AttachStdin: interactive,
     AttachStdout: true,
     AttachStderr: true,
+    ...(exposed === undefined ? {} : { ExposedPorts: exposed }),
     Tty: terminal,
     OpenStdin: interactive,
     StdinOnce: request?.stdinOnce ?? false,
@@ -138,7 +141,7 @@ export async function describeContainer(
       Bridge: "",
       SandboxID: runs ? id : "",
       SandboxKey: runs && record.init !== undefined ? `/proc/${record.init.pid}/ns/net` : "",
-      Ports: {},
+      Ports: describePortMap(record),
       HairpinMode: false,
       LinkLocalIPv6Address: "",
       LinkLocalIPv6PrefixLen: 0,

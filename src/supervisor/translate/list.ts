@@ -6,6 +6,7 @@ import type { Instance } from "../../core/paths.ts";
 import { imageIdOf, imageName } from "./inspect.ts";
 import { describeMounts } from "./mounts.ts";
 import { describeEndpoints, networkMode } from "./networks.ts";
+import { describePortList } from "./ports.ts";
 import { stateWord } from "./state.ts";
 
 /** One entry of GET /containers/json. */
@@ -22,7 +23,7 @@ export async function describeEntry(
     ImageID: imageIdOf(instance, record),
     Command: record.command.join(" "),
     Created: Math.floor(Date.parse(record.created) / 1000),
-    Ports: [],
+    Ports: describePortList(record),
     ...(size === undefined ? {} : { SizeRw: size.writable, SizeRootFs: size.whole }),
     Labels: record.labels,
     State: stateWord(record),

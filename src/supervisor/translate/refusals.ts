@@ -12,11 +12,6 @@ const configRefusals: readonly Refusal[] = [
 ];
 
 const hostRefusals: readonly Refusal[] = [
-  {
-    fields: "PortBindings PublishAllPorts",
-    allowed: [],
-    why: "ports cannot be published yet: reach the container by its address",
-  },
   { fields: "VolumesFrom", allowed: [], why: "name the volumes of the other container instead" },
   { fields: "VolumeDriver", allowed: ["local"], why: "volumes are directories of this host" },
   { fields: "Links", allowed: [], why: "connect the containers by a network instead" },
@@ -72,7 +67,7 @@ function refuse(body: object, refusals: readonly Refusal[], where: string): void
 
 /**
  * Refuses what a body of POST /containers/create asks for and mdocker cannot do. Taken without a word are fields that
- * change nothing here: ExposedPorts, Attach*, ConsoleSize, ContainerIDFile, OnBuild, Shell, ArgsEscaped, and those of
+ * change nothing here: Attach*, ConsoleSize, ContainerIDFile, OnBuild, Shell, ArgsEscaped, and those of
  * Windows.
  * @throws NotSupportedError
  */

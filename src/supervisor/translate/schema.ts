@@ -37,10 +37,17 @@ const restart = object({ Name: text, MaximumRetryCount: number });
 const hostConfig = object({
   ...limits,
   ...each(texts, "Binds CapAdd CapDrop Dns DnsOptions DnsSearch ExtraHosts GroupAdd SecurityOpt"),
-  ...each(flag, "AutoRemove OomKillDisable Privileged ReadonlyRootfs Init"),
+  ...each(flag, "AutoRemove OomKillDisable Privileged ReadonlyRootfs Init PublishAllPorts"),
   ...each(number, "OomScoreAdj ShmSize"),
   ...each(textMap, "Tmpfs Sysctls"),
   NetworkMode: text,
+  PortBindings: {
+    type: ["object", "null"],
+    additionalProperties: {
+      type: ["array", "null"],
+      items: { type: "object", properties: each(text, "HostIp HostPort") },
+    },
+  },
   LogConfig: object({ Type: text, Config: textMap }),
   RestartPolicy: restart,
   Ulimits: list({ Name: name, Soft: some, Hard: some }),
@@ -79,6 +86,7 @@ export const createSchema: Schema = {
     Labels: textMap,
     StopTimeout: number,
     Volumes: { type: ["object", "null"] },
+    ExposedPorts: { type: ["object", "null"] },
     Healthcheck: object({ Test: texts, ...each(number, "Interval Timeout StartPeriod Retries") }),
     HostConfig: hostConfig,
     NetworkingConfig: object({

@@ -198,7 +198,6 @@ describe.each(dockerClients.map((client) => [client]))("%s", (client) => {
     await withDocker(client, async ({ docker }) => {
       for (const [args, why] of [
         [["run", "nothing-of-this-name", "true"], "pull"],
-        [["create", "-p", "80:80", "lab"], "HostConfig.PortBindings is not supported"],
         [["create", "--pid", "host", "lab"], "HostConfig.PidMode is not supported"],
         [["create", "--memory", "1k", "lab"], "emory"],
         [["kill", "nobody"], "daemon: No such container: nobody\n"],

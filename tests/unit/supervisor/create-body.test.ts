@@ -123,6 +123,36 @@ describe("a body of /containers/create", () => {
     ["entrypoint", {}, { Entrypoint: ["a", "b"] }, { entrypoint: ["a", "b"] }],
     ["entrypoint", {}, { Entrypoint: "a" }, { entrypoint: ["a"] }],
     ["host", { NetworkMode: "host" }, {}, { network: { kind: "host" } }],
+    [
+      "ports",
+      {
+        PortBindings: {
+          "80/tcp": [{ HostPort: "8080" }, { HostIp: "0.0.0.0", HostPort: "" }],
+          "53/udp": [{ HostIp: "::", HostPort: "5300-5310" }],
+          "90/tcp": [],
+          "91/tcp": null,
+        },
+      },
+      {},
+      {
+        network: {
+          ports: [
+            { protocol: "tcp", containerPort: 80, hostPort: 8080 },
+            { protocol: "tcp", containerPort: 80, hostAddress: "0.0.0.0" },
+            { protocol: "udp", containerPort: 53, hostAddress: "::", hostPort: 5300, lastHostPort: 5310 },
+            { protocol: "tcp", containerPort: 90 },
+            { protocol: "tcp", containerPort: 91 },
+          ],
+        },
+      },
+    ],
+    [
+      "all ports",
+      { PublishAllPorts: true },
+      { ExposedPorts: { "80/tcp": {}, "53/udp": {} } },
+      { publishAll: true, exposed: ["80/tcp", "53/udp"] },
+    ],
+    ["what it exposes", { NetworkMode: "host" }, { ExposedPorts: { "80/tcp": {} } }, { exposed: ["80/tcp"] }],
     ["none", {}, { NetworkDisabled: true }, { network: { kind: "none" } }],
     [
       "another's",
@@ -177,7 +207,9 @@ describe("a body of /containers/create", () => {
   });
 
   test.each<[object, string]>([
-    [{ PortBindings: { "80/tcp": [{ HostPort: "80" }] } }, "HostConfig.PortBindings is not supported"],
+    [{ PortBindings: { "80/tcp": [{ HostPort: "x" }] } }, "HostConfig.PortBindings: x:80/tcp: expected"],
+    [{ PortBindings: { "80/tcp": [{ HostIp: "::1" }] } }, "HostConfig.PortBindings: [::1]::80/tcp: expected"],
+    [{ PublishAllPorts: true, NetworkMode: "none" }, "a container with --network none cannot publish ports"],
     [{ PidMode: "host" }, "HostConfig.PidMode is not supported"],
     [{ Devices: [{}] }, "HostConfig.Devices is not supported"],
     [{ VolumesFrom: ["x"] }, "HostConfig.VolumesFrom is not supported"],
