@@ -3,19 +3,21 @@ import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import type { Instance } from "../src/core/paths.ts";
 import { withLock } from "../src/sys/flock.ts";
-import { defaultRouteMtu, refuseCollision } from "./collision.ts";
+import { refuseCollision } from "./collision.ts";
+import { driverOf } from "./driver/drivers.ts";
 import { applyChains, openFirewall } from "./firewall.ts";
 import type { Iptables } from "./iptables.ts";
 import { findLink, isBridgeOf } from "./link.ts";
 import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
 import { parseLink } from "./netlink/link.ts";
-import { bridgeAlias, type LiveNetwork, type Network } from "./network.ts";
+import { bridgeAlias, hasBridge, type LiveNetwork, type Network } from "./network.ts";
 import { performSteps } from "./perform.ts";
 import { describeNetwork, planNetwork } from "./plan.ts";
 import { readPublications } from "./ports/state.ts";
 import { ensureNetworkFolder, networksLock, readMarker, readMarkers, writeMarker } from "./state.ts";
 import { applySysctl, rememberSysctl } from "./sysctl.ts";
 import { tearDown } from "./tear-down.ts";
+import { ensureUplink } from "./uplink.ts";
 
 /**
  * The network, if it is up as defined: marked as complete in this boot, and its bridge there, ours and up. Cheap (one
@@ -24,8 +26,10 @@ import { tearDown } from "./tear-down.ts";
 export function networkIsUp(instance: Instance, network: Network): LiveNetwork | undefined {
   const marker = readMarker(instance, network.name);
   if (marker?.complete !== true || !sameNetwork(marker.network, network)) return undefined;
+  // A cable has nothing on the host.
+  if (network.driver === "link") return { network, bridgeIndex: 0, mtu: marker.mtu };
   const link = withNetlink((client) => findLink(client, network.bridge));
-  if (link?.up !== true || link.alias !== bridgeAlias(network)) return undefined;
+  if (link?.up !== true || (hasBridge(network) && link.alias !== bridgeAlias(network))) return undefined;
   return { network, bridgeIndex: link.index, mtu: marker.mtu };
 }
 
@@ -35,14 +39,19 @@ function seemsUp(instance: Instance, network: Network): { readonly mtu: number }
     return networkIsUp(instance, network);
   } catch (error) {
     if (!hasErrno(error, "EACCES")) throw error;
+    if (!hasBridge(network)) return undefined;
     const link = withNetlink((client) => findLink(client, network.bridge));
     return link?.up === true && link.alias === bridgeAlias(network) ? link : undefined;
   }
 }
 
+function mtuOf(client: NetlinkClient, network: Network): number {
+  return network.mtu ?? driverOf(network).defaultMtu(client, network);
+}
+
 /** The MTU that the network has or would get, for explaining a start. Reads only. */
 export function expectedMtu(instance: Instance, network: Network): number {
-  return seemsUp(instance, network)?.mtu ?? network.mtu ?? withNetlink(defaultRouteMtu);
+  return seemsUp(instance, network)?.mtu ?? withNetlink((client) => mtuOf(client, network));
 }
 
 /** What {@link ensureNetwork} does when there is nothing to do. */
@@ -59,7 +68,7 @@ export function describeBringUp(instance: Instance, network: Network): PlannedAc
 
 function sameNetwork(one: Network, other: Network): boolean {
   const keys = new Set([...Object.keys(one), ...Object.keys(other)]) as Set<keyof Network>;
-  return [...keys].every((key) => one[key] === other[key]);
+  return [...keys].every((key) => JSON.stringify(one[key]) === JSON.stringify(other[key]));
 }
 
 /**
@@ -102,6 +111,7 @@ function bringUp(site: Site): LiveNetwork {
   // Of another definition, and nobody uses it: the address pool refuses a second subnet beside live leases.
   if (old !== undefined && !sameNetwork(old, network))
     tearDown({ ...site, network: old, observer: undefined });
+  if (!hasBridge(network)) return makeWithoutBridge(site);
   const before = findLink(client, network.bridge);
   if (before !== undefined && !isBridgeOf(network, before)) {
     throw new SetupError(
@@ -125,11 +135,21 @@ function bringUp(site: Site): LiveNetwork {
   }
 }
 
+/** Of a network without a bridge there is at most a VLAN on the host, and no rule. */
+function makeWithoutBridge({ instance, network, client, observer }: Site): LiveNetwork {
+  const mtu = mtuOf(client, network);
+  const { uplink } = planNetwork(network, mtu);
+  writeMarker(instance, { network, mtu, complete: false });
+  const bridgeIndex = uplink === undefined ? 0 : ensureUplink(client, network, uplink, observer);
+  writeMarker(instance, { network, mtu, complete: true });
+  return { network, bridgeIndex, mtu };
+}
+
 function make(
   { instance, network, firewall, client, observer }: Site,
   existing: number | undefined,
 ): LiveNetwork {
-  const mtu = network.mtu ?? defaultRouteMtu(client);
+  const mtu = mtuOf(client, network);
   const plan = planNetwork(network, mtu);
   writeMarker(instance, { network, mtu, complete: false });
   for (const sysctl of plan.hostWide) {
@@ -148,6 +168,7 @@ function make(
       if (existing === undefined || !hasErrno(error, "EEXIST")) throw error;
     }
   }
+  if (plan.uplink !== undefined) ensureUplink(client, network, plan.uplink, observer, index);
   for (const sysctl of plan.own) applySysctl(sysctl, observer);
   const others = readMarkers(instance).filter((it) => it.complete && it.network.name !== network.name);
   const state = {

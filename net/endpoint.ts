@@ -3,35 +3,58 @@ import { messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import { type Instance, vethPrefix } from "../src/core/paths.ts";
 import { insideNetns } from "../src/sys/namespaces.ts";
+import type { ProcessIdentity } from "../src/sys/process.ts";
+import { connectCable } from "./driver/cable.ts";
+import { driverOf } from "./driver/drivers.ts";
+import { loopback, setUpInside } from "./endpoint-steps.ts";
 import { ipv4Block } from "./ipv4.ts";
+import { ipv6Block } from "./ipv6.ts";
 import { findLink, removeLink } from "./link.ts";
 import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
 import { getLink, parseLink } from "./netlink/link.ts";
-import { macOf } from "./netlink/mac.ts";
-import { type LiveNetwork, linkAlias } from "./network.ts";
+import { formatMac, macOf } from "./netlink/mac.ts";
+import { type LiveNetwork, linkAlias, type Network, type NetworkDriver } from "./network.ts";
 import { performSteps } from "./perform.ts";
-import { describeStep, type NetlinkStep } from "./step.ts";
-import { applySysctl, describeSysctl, type Sysctl } from "./sysctl.ts";
+import { networkFile } from "./state.ts";
+import { describeStep } from "./step.ts";
+import { type Routes, routeFields, waysOut } from "./way-out.ts";
 
 /** One interface of a container on one network: everything that is needed to make it. */
 export interface Endpoint {
   readonly network: string;
+  /** Absent: bridge. */
+  readonly driver?: NetworkDriver | undefined;
+  /** Of macvlan and ipvlan. */
+  readonly mode?: string | undefined;
   /** Name inside: `eth0`. */
   readonly ifname: string;
-  /** Name of the other end, on the bridge. */
+  /** Name of the other end, on the bridge; empty where the host has none. */
   readonly hostName: string;
   readonly alias: string;
+  /** The bridge, the parent, or the waiting end: {@link Network.bridge}. */
   readonly bridge: string;
-  /** Index of the bridge, where it is known; else it is looked up. */
+  /** Index of the bridge or parent, where it is known; else it is looked up. */
   readonly bridgeIndex?: number | undefined;
+  /** Empty where it is the parent's. */
   readonly mac: string;
+  /** Empty without IPv4. */
   readonly address: string;
   readonly prefixLength: number;
   /** Where the default route leads; absent: no default route by this interface. */
   readonly gateway?: string | undefined;
+  readonly address6?: string | undefined;
+  readonly prefixLength6?: number | undefined;
+  readonly gateway6?: string | undefined;
+  readonly linkLocal?: readonly string[] | undefined;
+  /** Default routes of these families that lead into the link itself, without a gateway. */
+  readonly direct?: Routes | undefined;
+  /** Its default routes take the place of those there are. */
+  readonly replace?: boolean | undefined;
   readonly mtu: number;
   /** May not talk to other containers of the network. */
   readonly isolated: boolean;
+  /** Of a cable: the file that knows both its ends, and who has this one. */
+  readonly cable?: { readonly file: string; readonly holder: ProcessIdentity | undefined } | undefined;
 }
 
 /** What decides how an endpoint looks. */
@@ -43,112 +66,66 @@ export interface EndpointRequest {
   readonly container: string;
   /** From its lease. */
   readonly address: string;
+  readonly address6?: string | undefined;
   readonly ifname: string;
-  /** Which of the container's interfaces it is, from 0. The default route is the first one's. */
+  /** Which of the container's interfaces it is, from 0. */
   readonly number: number;
   /** Fixed MAC; else `02:42` and the address, so that no neighbour ever remembers a stale one. */
   readonly mac?: string | undefined;
+  /** Which default routes lead by it; absent: all that there are, for the first interface. */
+  readonly routes?: Routes | undefined;
+  readonly replace?: boolean | undefined;
+  /** Link-local addresses of either family, beside the leased ones. */
+  readonly linkLocal?: readonly string[] | undefined;
+  /** The container's pid 1. */
+  readonly holder?: ProcessIdentity | undefined;
+}
+
+/** Name of the host's end of a container's interface, numbered from 0. */
+export function hostEndName(instance: Instance, container: string, number: number): string {
+  return `${vethPrefix(instance)}${container.slice(0, 8)}${number}`;
+}
+
+const none: Routes = { v4: false, v6: false };
+
+/** The MAC of an interface without an address: of the container's id, another one for each number. */
+function macOfId(container: string, number: number): string {
+  const digits = container.slice((number * 8) % 56, ((number * 8) % 56) + 8);
+  return `02:42:${formatMac(Uint8Array.from(Buffer.from(digits, "hex")))}`;
+}
+
+function macFor({ mac, address, container, number }: EndpointRequest, { driver }: Network): string {
+  if (driver === "ipvlan") return "";
+  return mac ?? (address === "" ? macOfId(container, number) : macOf(address));
 }
 
 /** The endpoint of a container, without doing anything. */
 export function planEndpoint(request: EndpointRequest): Endpoint {
-  const { instance, live, container, address, ifname, number, mac } = request;
+  const { instance, live, container, address, address6, ifname, number, replace, holder } = request;
   const { network, bridgeIndex, mtu } = live;
+  const { driver = "bridge", subnet, subnet6 } = network;
+  const routes = request.routes ?? (number === 0 ? waysOut(network) : none);
+  const onBridge = driver === "bridge" || driver === "vxlan";
   return {
     network: network.name,
+    ...(driver !== "bridge" && { driver, mode: network.mode }),
     ifname,
-    hostName: `${vethPrefix(instance)}${container.slice(0, 8)}${number}`,
+    hostName: onBridge ? hostEndName(instance, container, number) : "",
     alias: linkAlias(network, container),
     bridge: network.bridge,
     bridgeIndex,
-    mac: mac ?? macOf(address),
+    mac: macFor(request, network),
     address,
-    prefixLength: ipv4Block(network.subnet).prefixLength,
-    gateway: number === 0 && !network.internal ? network.gateway : undefined,
+    prefixLength: subnet === "" ? 0 : ipv4Block(subnet).prefixLength,
+    ...(address6 !== undefined &&
+      subnet6 !== undefined && { address6, prefixLength6: ipv6Block(subnet6).prefixLength }),
+    ...routeFields(network, routes),
+    linkLocal: request.linkLocal,
+    replace,
     mtu,
     isolated: !network.icc,
+    ...(driver === "link" && { cable: { file: networkFile(instance, network.name, "cable"), holder } }),
   };
-}
-
-const loopback: NetlinkStep = { kind: "up", link: "lo", reason: "programs expect 127.0.0.1" };
-
-/** The steps by namespace: the pair first and alone, because what follows must not touch another's link of that name. */
-function stepsOf(endpoint: Endpoint): Record<"pair" | "mark" | "find" | "inside", NetlinkStep[]> {
-  const { hostName, ifname, bridge, mac, mtu, address, prefixLength, gateway, alias, isolated } = endpoint;
-  return {
-    pair: [
-      {
-        kind: "new-veth",
-        name: hostName,
-        bridge,
-        mtu,
-        peer: { name: ifname, mac },
-        reason: "a cable from the bridge into the container, both ends born where they belong",
-      },
-    ],
-    mark: [
-      {
-        kind: "alias",
-        link: hostName,
-        alias,
-        ...(isolated ? { isolated } : {}),
-        reason: isolated
-          ? "the link can be recognised; it may not talk to other containers"
-          : "the link can be recognised",
-      },
-    ],
-    find: [loopback, { kind: "find", link: ifname, reason: "its index, for the messages below" }],
-    inside: [
-      {
-        kind: "new-address",
-        link: ifname,
-        address,
-        prefixLength,
-        reason: `its lease on ${endpoint.network}`,
-      },
-      { kind: "up", link: ifname, reason: "up after it has its address, so that it is announced" },
-      ...(gateway === undefined
-        ? []
-        : [{ kind: "default-route", gateway, reason: "everything else leaves by the bridge" } as const]),
-    ],
-  };
-}
-
-/**
- * Settings of the link itself. They are written from here, right before it comes up: what the container's first process
- * writes for all links at the same time may come too late for this one.
- */
-function settingsOf({ ifname }: Endpoint): Sysctl[] {
-  const addresses = "addresses are handed out by mdocker";
-  return [
-    {
-      path: `net/ipv4/conf/${ifname}/arp_notify`,
-      value: "1",
-      reason: "its address is announced when the link comes up, so that neighbours learn it at once",
-    },
-    {
-      path: `net/ipv6/conf/${ifname}/accept_dad`,
-      value: "0",
-      reason: `${addresses}: no waiting for duplicates`,
-      optional: true,
-    },
-    {
-      path: `net/ipv6/conf/${ifname}/accept_ra`,
-      value: "0",
-      reason: `${addresses}: no listening to routers`,
-      optional: true,
-    },
-  ];
-}
-
-/** What connecting the endpoint will do, message by message. */
-export function describeEndpoint(endpoint: Endpoint): PlannedAction[] {
-  const { pair, mark, find, inside } = stepsOf(endpoint);
-  return [
-    ...[...pair, ...mark, ...find].map(describeStep),
-    ...settingsOf(endpoint).map(describeSysctl),
-    ...inside.map(describeStep),
-  ];
 }
 
 /**
@@ -157,7 +134,12 @@ export function describeEndpoint(endpoint: Endpoint): PlannedAction[] {
  * @throws SyscallError
  */
 export function connectEndpoint(endpoint: Endpoint, netns: number, observer?: Observer): void {
-  const { pair, mark, find, inside } = stepsOf(endpoint);
+  if (endpoint.cable !== undefined) {
+    connectCable(endpoint, netns, observer);
+    return;
+  }
+  // The first step alone makes the link: what follows must not touch another's link of that name.
+  const [birth, ...rest] = driverOf(endpoint).birth(endpoint);
   withNetlink((host) => {
     const bridgeIndex = endpoint.bridgeIndex ?? parseLink(host.get(getLink(endpoint.bridge))).index;
     const known = { indexes: new Map([[endpoint.bridge, bridgeIndex]]), netns };
@@ -165,7 +147,7 @@ export function connectEndpoint(endpoint: Endpoint, netns: number, observer?: Ob
     try {
       performSteps(
         host,
-        pair,
+        birth === undefined ? [] : [birth],
         known,
         observer &&
           ((action) => {
@@ -174,26 +156,25 @@ export function connectEndpoint(endpoint: Endpoint, netns: number, observer?: Ob
           }),
       );
       made = true;
-      performSteps(host, mark, known, observer);
-      insideNetns(netns, () =>
-        withNetlink((container) => {
-          const [, found] = performSteps(container, find, known, observer);
-          const index = found === undefined ? 0 : parseLink(found).index;
-          for (const sysctl of settingsOf(endpoint)) applySysctl(sysctl, observer);
-          performSteps(container, inside, { indexes: new Map([[endpoint.ifname, index]]) }, observer);
-        }),
-      );
+      if (rest.length > 0) performSteps(host, rest, known, observer);
+      setUpInside(endpoint, netns, observer);
     } catch (error) {
-      // A pair that could not be made may have met another's link of that name.
-      if (made) takeBack(host, endpoint, error);
+      // A link that could not be made may have met another's of that name.
+      if (made) takeBack(host, endpoint, netns, error);
       throw error;
     }
   });
 }
 
-function takeBack(host: NetlinkClient, { hostName }: Endpoint, failure: unknown): void {
+function takeBack(
+  host: NetlinkClient,
+  { hostName, ifname }: Endpoint,
+  netns: number,
+  failure: unknown,
+): void {
   try {
-    removeLink(host, hostName);
+    if (hostName === "") insideNetns(netns, () => withNetlink((client) => removeLink(client, ifname)));
+    else removeLink(host, hostName);
   } catch (cleanup) {
     throw new SetupError(`${messageOf(failure)}; clean-up incomplete: ${messageOf(cleanup)}`, {
       cause: failure,
@@ -209,6 +190,8 @@ export function disconnectEndpoint(
   endpoint: Pick<Endpoint, "hostName" | "alias">,
   observer?: Observer,
 ): void {
+  // It is in the container's namespace alone, and goes with that.
+  if (endpoint.hostName === "") return;
   const start = monotonicMs();
   withNetlink((client) => {
     const link = findLink(client, endpoint.hostName);

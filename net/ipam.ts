@@ -19,6 +19,8 @@ export interface LeaseRequest {
   readonly names?: readonly string[] | undefined;
   /** Whom to ask for other names; else those that the host asks. */
   readonly servers?: readonly string[] | undefined;
+  /** The same for IPv6. */
+  readonly address6?: string | undefined;
 }
 
 const EMPTY: Pool = { subnet: "", leases: [] };
@@ -28,10 +30,14 @@ function readPool(instance: Instance, name: string): Pool {
   return text === undefined ? EMPTY : (JSON.parse(text) as Pool);
 }
 
-/** What is left of a pool after the leases of the dead, and of an earlier boot, have been collected. */
+/** False for a lease of the dead, or of an earlier boot. */
+function isLive(lease: Lease): boolean {
+  return lease.bootId === bootId() && isAlive(lease);
+}
+
+/** What is left of a pool after the leases of the dead have been collected. */
 function collected(pool: Pool): Pool {
-  const boot = bootId();
-  return { ...pool, leases: pool.leases.filter((lease) => lease.bootId === boot && isAlive(lease)) };
+  return { ...pool, leases: pool.leases.filter(isLive) };
 }
 
 /** Makes another pool of one, or undefined to leave it as it is. */
@@ -57,6 +63,17 @@ function changePool<T>(instance: Instance, name: string, act: Change<T>): T {
   }
 }
 
+/** Refuses addresses that no container of the network can have. @throws UsageError */
+async function checkWish(
+  network: Network,
+  { address, address6 }: Pick<LeaseRequest, "address" | "address6">,
+): Promise<void> {
+  if (address === undefined && address6 === undefined) return;
+  const { checkFixedAddress, checkFixedAddress6 } = await import("./subnet.ts");
+  if (address !== undefined) await checkFixedAddress(network, address);
+  if (address6 !== undefined) checkFixedAddress6(network, address6);
+}
+
 /**
  * Leases an address of the network to a container: the next one after the last that was handed out, so that an address is
  * used again as late as possible.
@@ -67,19 +84,16 @@ export async function acquireLease(
   network: Network,
   request: LeaseRequest,
 ): Promise<Lease> {
-  const { container, owner, address, names, servers } = request;
-  if (address !== undefined) await (await import("./subnet.ts")).checkFixedAddress(network, address);
+  const { container, owner, address, address6, names, servers } = request;
+  await checkWish(network, request);
   return changePool(instance, network.name, (pool) => {
     const { pid, startTime } = owner;
-    const { pool: taken, lease } = take(collected(pool), network, {
-      container,
-      address,
+    const draft = {
+      ...{ container, address, address6, bootId: bootId(), pid, startTime },
       ...(names === undefined ? {} : { names }),
       ...(servers === undefined ? {} : { servers }),
-      bootId: bootId(),
-      pid,
-      startTime,
-    });
+    };
+    const { pool: taken, lease } = take(pool, network, draft, isLive);
     return { pool: taken, result: lease };
   });
 }
@@ -127,23 +141,25 @@ export function renameLease(
 }
 
 /**
- * The address that {@link acquireLease} would give now, for explaining a start: nothing is taken. To whom the pool is
+ * The addresses that {@link acquireLease} would give now, for explaining a start: nothing is taken. To whom the pool is
  * not readable it is an empty one.
  * @throws UsageError as acquireLease does.
  */
 export async function peekLease(
   instance: Instance,
   network: Network,
-  { container, address }: Pick<LeaseRequest, "container" | "address">,
-): Promise<string> {
-  if (address !== undefined) await (await import("./subnet.ts")).checkFixedAddress(network, address);
+  wish: Omit<LeaseRequest, "owner">,
+): Promise<Lease> {
+  await checkWish(network, wish);
   let pool = EMPTY;
   try {
-    pool = collected(readPool(instance, network.name));
+    pool = readPool(instance, network.name);
   } catch (error) {
     if (!hasErrno(error, "EACCES")) throw error;
   }
-  return take(pool, network, { container, address, bootId: bootId(), pid: 0, startTime: "0" }).lease.address;
+  const { container, address, address6 } = wish;
+  const draft = { container, address, address6, bootId: bootId(), pid: 0, startTime: "0" };
+  return take(pool, network, draft, isLive).lease;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Chain, chainNames, type Family, type Rule, rule } from "./chain.ts";
-import type { Network } from "./network.ts";
+import { hasBridge, type Network } from "./network.ts";
 import type { Publication } from "./ports/publication.ts";
 import { publicationRules } from "./ports/rules.ts";
 
@@ -53,9 +53,6 @@ function forwardRules(owner: string, networks: readonly Network[]): Rule[] {
     ]),
   ];
 }
-
-/** True for a network that the host is on, by a bridge: what goes through others passes no rule of the host. */
-const hasBridge = ({ driver = "bridge" }: Network): boolean => driver === "bridge" || driver === "vxlan";
 
 /** The networks as a family sees them: with the subnet that they have in it, if they have one. */
 function ofFamily(networks: readonly Network[], family: Family): Network[] {

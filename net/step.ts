@@ -1,8 +1,11 @@
 import type { PlannedAction } from "../src/core/explain.ts";
 import { newAddress } from "./netlink/address.ts";
+import { newFlood } from "./netlink/flood.ts";
+import type { Family } from "./netlink/ip.ts";
 import { getLink, newBridge, newVeth, setLink } from "./netlink/link.ts";
+import { newIpvlan, newMacvlan, newVlan, newVxlan } from "./netlink/link-kinds.ts";
 import type { NetlinkRequest } from "./netlink/message.ts";
-import { newRoute } from "./netlink/route.ts";
+import { newRoute, replaceRoute } from "./netlink/route.ts";
 
 /**
  * One netlink message of a plan. Links are called by name, so that a plan can be printed before any of them exists;
@@ -18,11 +21,54 @@ export type NetlinkStep = { readonly reason: string } & (
   | {
       readonly kind: "new-veth";
       readonly name: string;
-      readonly bridge: string;
+      /** Absent: the end that stays is down, and on no bridge. */
+      readonly bridge?: string;
       readonly mtu: number;
       readonly peer: { readonly name: string; readonly mac: string };
     }
+  | {
+      readonly kind: "new-vlan";
+      readonly name: string;
+      readonly parent: string;
+      readonly vlan: number;
+    }
+  | {
+      readonly kind: "new-vxlan";
+      readonly name: string;
+      readonly vni: number;
+      readonly remote: string;
+      readonly local: string | undefined;
+      readonly dev: string | undefined;
+      readonly port: number;
+      readonly mtu: number | undefined;
+    }
+  | {
+      readonly kind: "new-macvlan";
+      readonly name: string;
+      readonly parent: string;
+      readonly mode: string;
+      readonly mac: string | undefined;
+      readonly mtu: number;
+    }
+  | {
+      readonly kind: "new-ipvlan";
+      readonly name: string;
+      readonly parent: string;
+      readonly mode: string;
+      readonly mtu: number;
+    }
   | { readonly kind: "alias"; readonly link: string; readonly alias: string; readonly isolated?: boolean }
+  | {
+      readonly kind: "move";
+      readonly link: string;
+      /** What it is called there. */
+      readonly name: string;
+      readonly mac?: string | undefined;
+      readonly alias: string;
+      readonly to: "container" | "host";
+    }
+  | { readonly kind: "enslave"; readonly link: string; readonly bridge: string }
+  | { readonly kind: "flood"; readonly link: string; readonly remote: string }
   | { readonly kind: "up"; readonly link: string }
   | { readonly kind: "find"; readonly link: string }
   | {
@@ -31,14 +77,24 @@ export type NetlinkStep = { readonly reason: string } & (
       readonly address: string;
       readonly prefixLength: number;
     }
-  | { readonly kind: "default-route"; readonly gateway: string }
+  | DefaultRoute
 );
+
+interface DefaultRoute {
+  readonly kind: "default-route";
+  /** Absent: whatever the link leads to is reached directly. */
+  readonly gateway?: string | undefined;
+  readonly family?: Family | undefined;
+  readonly link?: string | undefined;
+  /** Instead of the one there is. */
+  readonly replace?: boolean;
+}
 
 /** What a step needs to know of the kernel when it is performed. */
 export interface Known {
   /** Indexes of links by name; lo is always 1. */
   readonly indexes: ReadonlyMap<string, number>;
-  /** Open file of the network namespace that a new link's peer is born in. */
+  /** Open file of the network namespace that a new link, or its peer, is born in, or a link is moved to. */
   readonly netns?: number | undefined;
 }
 
@@ -48,17 +104,49 @@ function indexOf(link: string, { indexes }: Known): number {
   return index;
 }
 
+function routeOf(step: DefaultRoute, known: Known): NetlinkRequest {
+  const { gateway, family, link, replace } = step;
+  const route = { gateway, family, link: link === undefined ? undefined : indexOf(link, known) };
+  return replace === true ? replaceRoute(route) : newRoute(route);
+}
+
 /** The message of a step. */
 export function requestOf(step: NetlinkStep, known: Known): NetlinkRequest {
   switch (step.kind) {
     case "new-bridge":
       return newBridge(step.name, { mac: step.mac, mtu: step.mtu });
     case "new-veth": {
-      const host = { master: indexOf(step.bridge, known), mtu: step.mtu, up: true };
-      return newVeth(step.name, host, { ...step.peer, mtu: step.mtu, netns: known.netns });
+      const { bridge, mtu } = step;
+      const host = bridge === undefined ? { mtu } : { master: indexOf(bridge, known), mtu, up: true };
+      return newVeth(step.name, host, { ...step.peer, mtu, netns: known.netns });
+    }
+    case "new-vlan":
+      return newVlan(step.name, indexOf(step.parent, known), step.vlan);
+    case "new-vxlan": {
+      const { name, vni, remote, local, dev, port, mtu } = step;
+      return newVxlan(name, {
+        ...{ vni, remote, local, port, mtu },
+        dev: dev === undefined ? undefined : indexOf(dev, known),
+      });
+    }
+    case "new-macvlan":
+    case "new-ipvlan": {
+      const { name, mode, mtu } = step;
+      const shared = { parent: indexOf(step.parent, known), mode, mtu, netns: known.netns };
+      return step.kind === "new-ipvlan"
+        ? newIpvlan(name, shared)
+        : newMacvlan(name, { ...shared, mac: step.mac });
     }
     case "alias":
       return setLink(step.link, { alias: step.alias, isolated: step.isolated });
+    case "move": {
+      const { name, mac, alias } = step;
+      return setLink(indexOf(step.link, known), { name, mac, alias, netns: known.netns });
+    }
+    case "enslave":
+      return setLink(indexOf(step.link, known), { master: indexOf(step.bridge, known) });
+    case "flood":
+      return newFlood(indexOf(step.link, known), step.remote);
     case "up":
       return setLink(indexOf(step.link, known), { up: true });
     case "find":
@@ -68,11 +156,15 @@ export function requestOf(step: NetlinkStep, known: Known): NetlinkRequest {
       return newAddress({ link: indexOf(step.link, known), address, prefixLength });
     }
     case "default-route":
-      return newRoute({ gateway: step.gateway });
+      return routeOf(step, known);
+    default:
+      return step satisfies never;
   }
 }
 
 function textOf(step: NetlinkStep): string {
+  const word = (name: string, value: string | number | undefined): string =>
+    value === undefined ? "" : ` ${name} ${value}`;
   switch (step.kind) {
     case "new-bridge": {
       const mtu = step.mtu ?? "that of the default route's interface";
@@ -80,18 +172,45 @@ function textOf(step: NetlinkStep): string {
     }
     case "new-veth": {
       const peer = `peer { ${step.peer.name} address ${step.peer.mac} mtu ${step.mtu} netns container }`;
-      return `RTM_NEWLINK CREATE|EXCL veth ${step.name} master ${step.bridge} mtu ${step.mtu} up ${peer}`;
+      const up = step.bridge === undefined ? "" : " up";
+      return `RTM_NEWLINK CREATE|EXCL veth ${step.name}${word("master", step.bridge)} mtu ${step.mtu}${up} ${peer}`;
+    }
+    case "new-vlan":
+      return `RTM_NEWLINK CREATE|EXCL vlan ${step.name} link ${step.parent} id ${step.vlan}`;
+    case "new-vxlan": {
+      const { name, vni, port, remote, dev, local, mtu } = step;
+      const more = `${word("local", local)}${word("dev", dev)}${word("mtu", mtu)}`;
+      return `RTM_NEWLINK CREATE|EXCL vxlan ${name} id ${vni} dstport ${port} remote ${remote}${more}`;
+    }
+    case "new-macvlan":
+    case "new-ipvlan": {
+      const { kind, name, parent, mode, mtu } = step;
+      const mac = step.kind === "new-macvlan" ? step.mac : undefined;
+      const what = `${kind.slice(4)} ${name} link ${parent} mode ${mode}`;
+      return `RTM_NEWLINK CREATE|EXCL ${what}${word("address", mac)} mtu ${mtu} netns container`;
     }
     case "alias":
       return `RTM_NEWLINK ${step.link} ifalias ${step.alias}${step.isolated ? " isolated on" : ""}`;
+    case "move": {
+      const { link, name, mac, alias, to } = step;
+      return `RTM_NEWLINK ${link} netns ${to} name ${name}${word("address", mac)} ifalias ${alias}`;
+    }
+    case "enslave":
+      return `RTM_NEWLINK ${step.link} master ${step.bridge}`;
+    case "flood":
+      return `RTM_NEWNEIGH 00:00:00:00:00:00 dev ${step.link} dst ${step.remote}`;
     case "up":
       return `RTM_NEWLINK ${step.link} up`;
     case "find":
       return `RTM_GETLINK ${step.link}`;
     case "new-address":
       return `RTM_NEWADDR CREATE|EXCL ${step.address}/${step.prefixLength} dev ${step.link}`;
-    case "default-route":
-      return `RTM_NEWROUTE CREATE|EXCL default via ${step.gateway}`;
+    case "default-route": {
+      const flags = step.replace === true ? "CREATE|REPLACE" : "CREATE|EXCL";
+      return `RTM_NEWROUTE ${flags} default${word("via", step.gateway)}${word("dev", step.link)}`;
+    }
+    default:
+      return step satisfies never;
   }
 }
 

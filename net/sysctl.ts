@@ -32,6 +32,15 @@ function read(path: string): string {
   return readFileSync(join("/proc/sys", path), "utf8").trim();
 }
 
+function readIfAny(path: string): string | undefined {
+  try {
+    return read(path);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
 /** Writes a setting unless it is so already. @throws SyscallError where /proc/sys cannot be written. */
 export function applySysctl(sysctl: Sysctl, observer: Observer | undefined): void {
   const { path, value } = sysctl;
@@ -66,21 +75,23 @@ export function rememberSysctl(instance: Instance, { path }: Sysctl): void {
   writeFileAtomic(memory(instance), JSON.stringify(note));
 }
 
-/** Puts back what was noted, after the last network; a setting that somebody has changed since then stays. */
+/**
+ * Puts back what was noted of `ours` and no other network needs; a setting that somebody has changed since then stays.
+ * @param needed Paths of settings that other networks need.
+ */
 export function restoreSysctls(
   instance: Instance,
   ours: readonly Sysctl[],
+  needed: ReadonlySet<string>,
   observer: Observer | undefined,
 ): void {
+  const kept: Record<string, string> = {};
   for (const [path, value] of Object.entries(remembered(instance))) {
     const mine = ours.find((it) => it.path === path);
-    try {
-      if (mine === undefined || read(path) !== mine.value) continue;
-    } catch (error) {
-      if (hasErrno(error, "ENOENT")) continue;
-      throw error;
-    }
-    applySysctl({ path, value, reason: "as it was before the first network" }, observer);
+    if (mine === undefined || needed.has(path)) kept[path] = value;
+    else if (readIfAny(path) === mine.value)
+      applySysctl({ path, value, reason: "as it was before the first network" }, observer);
   }
-  removeFile(memory(instance));
+  if (Object.keys(kept).length === 0) removeFile(memory(instance));
+  else writeFileAtomic(memory(instance), JSON.stringify({ bootId: bootId(), previous: kept }));
 }

@@ -8,7 +8,7 @@ import { ifIdle } from "./ipam.ts";
 import type { Iptables } from "./iptables.ts";
 import { findLink, isBridgeOf, removeLink } from "./link.ts";
 import { type NetlinkClient, withNetlink } from "./netlink/client.ts";
-import type { Network } from "./network.ts";
+import { hasBridge, type Network } from "./network.ts";
 import { planNetwork } from "./plan.ts";
 import { readPublications } from "./ports/state.ts";
 import {
@@ -20,6 +20,7 @@ import {
   writeMarker,
 } from "./state.ts";
 import { restoreSysctls } from "./sysctl.ts";
+import { removeUplink } from "./uplink.ts";
 
 /** What taking a network down needs; the caller holds the lock. */
 export interface TearDown {
@@ -53,16 +54,18 @@ export function tearDown({ instance, network, firewall, client, observer }: Tear
   }
   attempt(() => {
     const start = monotonicMs();
-    const link = findLink(client, network.bridge);
+    const link = hasBridge(network) ? findLink(client, network.bridge) : undefined;
     if (link === undefined || !isBridgeOf(network, link)) return;
     removeLink(client, link.index);
     const ms = monotonicMs() - start;
     const text = `RTM_DELLINK ${network.bridge}`;
     observer?.({ kind: "netlink", text, reason: "no container is connected to it", by: "parent", ms });
   });
+  attempt(() => removeUplink(client, network, observer));
   attempt(() => {
-    if (others.some(({ internal }) => !internal)) return;
-    restoreSysctls(instance, planNetwork({ ...network, internal: false }, undefined).hostWide, observer);
+    const needed = others.flatMap((other) => planNetwork(other, undefined).hostWide.map(({ path }) => path));
+    const { hostWide } = planNetwork({ ...network, internal: false }, undefined);
+    restoreSysctls(instance, hostWide, new Set(needed), observer);
   });
   if (failures.length > 0) {
     throw new SetupError(`network ${network.name}: clean-up incomplete: ${failures.join("; ")}`);
@@ -82,7 +85,7 @@ export async function removeNetwork(
 ): Promise<boolean> {
   const nothing =
     readMarker(instance, network.name) === undefined &&
-    withNetlink((client) => findLink(client, network.bridge)) === undefined;
+    (!hasBridge(network) || withNetlink((client) => findLink(client, network.bridge)) === undefined);
   if (nothing) return true;
   const firewall = openFirewall(readMarker(instance, network.name)?.network ?? network);
   ensureNetworkFolder(instance, network.name);

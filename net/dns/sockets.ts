@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import { hasErrno } from "../../src/core/errors.ts";
 import type { Instance } from "../../src/core/paths.ts";
 import { bindUdp, listenTcp } from "../../src/sys/inet.ts";
-import type { Network } from "../network.ts";
+import { hasBridge, type Network } from "../network.ts";
 import { addressBytes } from "./address.ts";
 
 /** The sockets of one address: descriptors of this process. */
@@ -31,7 +31,7 @@ function heldBy({ state }: Instance): Map<string, AddressSockets> {
 
 /** The addresses at which the names of a network are answered: those of its bridge. */
 export function namesAddresses(network: Network): readonly string[] {
-  if ((network.driver ?? "bridge") !== "bridge") return [];
+  if (!hasBridge(network)) return [];
   return [network.gateway, ...(network.gateway6 === undefined ? [] : [network.gateway6])];
 }
 

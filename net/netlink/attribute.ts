@@ -38,6 +38,13 @@ export function u16(type: number, value: number): Uint8Array {
   return made.whole;
 }
 
+/** An attribute with a 16-bit number in network byte order: ports. */
+export function u16be(type: number, value: number): Uint8Array {
+  const made = attribute(type, 2);
+  made.value.setUint16(0, value, false);
+  return made.whole;
+}
+
 /** An attribute with a 32-bit number. */
 export function u32(type: number, value: number): Uint8Array {
   const made = attribute(type, 4);

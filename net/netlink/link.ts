@@ -41,6 +41,12 @@ export type LinkReference = string | number;
 export interface LinkSettings {
   readonly mac?: string | undefined;
   readonly mtu?: number | undefined;
+  /** What it shall be called: for {@link setLink}. */
+  readonly name?: string | undefined;
+  /** Index of the link that it stands on. */
+  readonly link?: number | undefined;
+  /** Open file of the network namespace that it is born in, or goes to. */
+  readonly netns?: number | undefined;
   /** Index of the bridge to enslave it to. */
   readonly master?: number | undefined;
   readonly up?: boolean | undefined;
@@ -71,6 +77,9 @@ function ifinfomsg(index: number, up: boolean | undefined): Uint8Array {
 
 function settingAttributes(settings: LinkSettings): Uint8Array[] {
   const parts: Uint8Array[] = [];
+  if (settings.name !== undefined) parts.push(text(IFLA_IFNAME, settings.name));
+  if (settings.link !== undefined) parts.push(u32(IFLA_LINK, settings.link));
+  if (settings.netns !== undefined) parts.push(u32(IFLA_NET_NS_FD, settings.netns));
   if (settings.mtu !== undefined) parts.push(u32(IFLA_MTU, settings.mtu));
   if (settings.mac !== undefined) parts.push(bytes(IFLA_ADDRESS, macBytes(settings.mac)));
   if (settings.master !== undefined) parts.push(u32(IFLA_MASTER, settings.master));
@@ -82,7 +91,8 @@ function settingAttributes(settings: LinkSettings): Uint8Array[] {
   return parts;
 }
 
-function newLink(name: string, settings: LinkSettings, linkInfo: Uint8Array): NetlinkRequest {
+/** Makes a link of the kind that `linkInfo` (IFLA_LINKINFO) says. EEXIST when the name is taken. */
+export function newLink(name: string, settings: LinkSettings, linkInfo: Uint8Array): NetlinkRequest {
   return {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
@@ -116,6 +126,17 @@ export function newVeth(name: string, settings: LinkSettings, peer: VethPeer): N
   );
   const info = nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, "veth"), nested(IFLA_INFO_DATA, peerInfo));
   return newLink(name, settings, joined([...oneQueue, info]));
+}
+
+/**
+ * Asks for a link of a kind without any of what every such kind needs. EOPNOTSUPP when the kernel does not know the kind;
+ * another errno when it does: it is never made.
+ */
+export function probeKind(kind: string): NetlinkRequest {
+  return {
+    ...newLink("mdprobe", {}, nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, kind))),
+    what: `RTM_NEWLINK ${kind}`,
+  };
 }
 
 function target(link: LinkReference): { index: number; name: Uint8Array[] } {

@@ -1,7 +1,14 @@
 import { Attributes, bytes, joined, u32 } from "./attribute.ts";
 import { NetlinkFormatError } from "./format-error.ts";
 import { AF_INET, type Family, familyOf, ipAttribute, ipBytes, readFamily } from "./ip.ts";
-import { type NetlinkRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, structView } from "./message.ts";
+import {
+  type NetlinkRequest,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  structView,
+} from "./message.ts";
 
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
@@ -55,6 +62,11 @@ function change(type: number, name: string, flags: number, route: RouteRequest):
 /** Adds a route. EEXIST when there is one to that destination; ENETUNREACH when the gateway cannot be reached. */
 export function newRoute(route: RouteRequest): NetlinkRequest {
   return change(RTM_NEWROUTE, "RTM_NEWROUTE", NLM_F_CREATE | NLM_F_EXCL, route);
+}
+
+/** Makes a route the one to its destination with that metric, whatever was there. */
+export function replaceRoute(route: RouteRequest): NetlinkRequest {
+  return change(RTM_NEWROUTE, "RTM_NEWROUTE", NLM_F_CREATE | NLM_F_REPLACE, route);
 }
 
 /** Removes a route. ESRCH when there is none such. */

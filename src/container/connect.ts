@@ -1,26 +1,31 @@
 import { closeSync, openSync } from "node:fs";
 import { ensureNetwork } from "../../net/bring-up.ts";
-import { connectEndpoint, disconnectEndpoint, planEndpoint } from "../../net/endpoint.ts";
+import { connectEndpoint, hostEndName, planEndpoint } from "../../net/endpoint.ts";
 import { acquireLease, listLeases, releaseLease } from "../../net/ipam.ts";
-import { linkAlias } from "../../net/network.ts";
+import { linkAlias, type Network } from "../../net/network.ts";
+import { disconnectRunning, moveDefaultRoutes } from "../../net/running-endpoint.ts";
+import { type Routes, routeFields } from "../../net/way-out.ts";
 import { readTextIfAny } from "../core/atomic.ts";
 import { ConflictError, NotFoundError, SetupError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
-import type { Attachment } from "../core/network-request.ts";
+import type { Attachment, NetworkRequest } from "../core/network-request.ts";
 import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { writeFile } from "../core/write-file.ts";
 import { isAlive } from "../sys/process.ts";
 import { readRequest, writeRequest } from "./create.ts";
+import { routesOf } from "./default-route.ts";
+import { addressesOf, endpointRecord } from "./endpoint-record.ts";
 import { findNetwork } from "./find-network.ts";
 import { namesOf } from "./host-names.ts";
 import type { ContainerRecord, EndpointRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
 import { republish } from "./republish.ts";
+import type { Connection } from "./step.ts";
 import { containerPaths, readSpec, writeRecord, writeRunningRecord } from "./store.ts";
 
 /** What is asked of a connection beside the network itself. */
-export type ConnectionWish = Pick<Attachment, "address" | "mac" | "aliases">;
+export type ConnectionWish = Partial<Omit<Attachment, "network">>;
 
 function attachmentsOf({ network, name }: ContainerRecord): readonly Attachment[] {
   if (network.kind === "bridge") return network.attachments;
@@ -29,11 +34,19 @@ function attachmentsOf({ network, name }: ContainerRecord): readonly Attachment[
   );
 }
 
-/** The first number that no interface of the container has: it names both ends. */
-function freeNumber(attachments: readonly Attachment[], endpoints: readonly EndpointRecord[]): number {
+/** The first name that no interface of the container has. */
+function freeIfname(attachments: readonly Attachment[], endpoints: readonly EndpointRecord[]): string {
   const taken = new Set([...attachments, ...endpoints].map(({ ifname }) => ifname));
   let number = 0;
   while (taken.has(`eth${number}`)) number += 1;
+  return `eth${number}`;
+}
+
+/** The first number that no host end of the container's has in its name. */
+function freeNumber(instance: Instance, { id, endpoints }: ContainerRecord): number {
+  const taken = new Set(endpoints.map(({ hostName }) => hostName));
+  let number = 0;
+  while (taken.has(hostEndName(instance, id, number))) number += 1;
   return number;
 }
 
@@ -68,9 +81,122 @@ function changeHosts(
   writeFile(path, `${lines.join("\n")}\n`, 0o644);
 }
 
+/** The networks of a container, with what it asks of each. */
+async function connectionsOf(
+  instance: Instance,
+  attachments: readonly Attachment[],
+): Promise<Pick<Connection, "network" | "attachment">[]> {
+  return await Promise.all(
+    attachments.map(async (attachment) => ({
+      network: await findNetwork(instance, attachment.network),
+      attachment,
+    })),
+  );
+}
+
+/** Runs `act` with the network namespace of a running container open. @throws SetupError when it has just ended. */
+async function withNetns<T>(
+  { init, name }: ContainerRecord,
+  act: (netns: number) => T | Promise<T>,
+): Promise<T> {
+  const netns = openSync(`/proc/${init?.pid}/ns/net`, "r");
+  try {
+    // Open before it is looked at: a pid that was given to another process meanwhile shows now.
+    if (init === undefined || !isAlive(init)) throw new SetupError(`container ${name} has just ended`);
+    return await act(netns);
+  } finally {
+    closeSync(netns);
+  }
+}
+
+/** Makes the default routes lead by the interfaces that `routes` choose. Returns the endpoints as they are then. */
+function moveRoutes(
+  endpoints: readonly EndpointRecord[],
+  connections: readonly Pick<Connection, "network">[],
+  routes: readonly Routes[],
+  netns: number,
+): EndpointRecord[] {
+  return endpoints.map((endpoint) => {
+    const at = connections.findIndex(({ network }) => network.name === endpoint.network);
+    const [network, chosen] = [connections[at]?.network, routes[at]];
+    if (network === undefined || chosen === undefined) return endpoint;
+    const fields = routeFields(network, chosen);
+    const moved = { ...endpoint, gateway: fields.gateway, gateway6: fields.gateway6 };
+    if (moved.gateway === endpoint.gateway && moved.gateway6 === endpoint.gateway6 && !fields.direct)
+      return moved;
+    moveDefaultRoutes({ ifname: endpoint.ifname, ...fields }, netns);
+    return moved;
+  });
+}
+
 /**
- * Connects a container to one more network. One that runs gets its interface at once, any other with its next start.
- * Returns its record.
+ * A lease, a link and its routes for a container that runs. Returns its record, with the `attachments` that it has from now
+ * on, the last of them new; after a failure nothing is left.
+ */
+async function connectRunning(
+  instance: Instance,
+  record: ContainerRecord,
+  { network, attachment }: Pick<Connection, "network" | "attachment">,
+  attachments: NetworkRequest,
+): Promise<ContainerRecord> {
+  const { id, init: holder, monitor } = record;
+  if (monitor === undefined) throw new SetupError(`container ${record.name} has just ended`);
+  const before = await connectionsOf(instance, attachmentsOf(record));
+  const routes = routesOf([...before, { network, attachment }]).at(-1);
+  return await withNetns(record, async (netns) => {
+    const undo = new UndoStack();
+    const { hostname = "" } = readSpec(instance, id);
+    try {
+      undo.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
+      const { address, address6 } = await acquireLease(instance, network, {
+        container: id,
+        owner: monitor,
+        address: attachment.address,
+        address6: attachment.address6,
+        names: namesOf(record, hostname, attachment.aliases),
+        servers: serversOf(instance, record),
+      });
+      const live = await ensureNetwork(instance, network);
+      const { ifname, mac, linkLocal } = attachment;
+      const number = freeNumber(instance, record);
+      const endpoint = planEndpoint({
+        ...{ instance, live, container: id, address, address6, ifname, number, mac, linkLocal },
+        ...{ routes, replace: true, holder },
+      });
+      undo.push(`link ${ifname}`, () => {
+        disconnectRunning(endpoint, network, instance, netns);
+        moveRoutes(withoutGateways(record.endpoints), before, routesOf(before), netns);
+      });
+      connectEndpoint(endpoint, netns);
+      const others = record.endpoints.map((one) => ({
+        ...one,
+        gateway: routes?.v4 === true ? undefined : one.gateway,
+        gateway6: routes?.v6 === true ? undefined : one.gateway6,
+      }));
+      const after = {
+        ...{ ...record, network: attachments },
+        endpoints: [...others, endpointRecord(endpoint)],
+      };
+      undo.push("published ports", () => republish(instance, record));
+      await republish(instance, after);
+      const lines = addressesOf(endpoint).map((one) => `${one}\t${hostname}`);
+      changeHosts(instance, id, (known) => [...known, ...lines]);
+      keep(instance, after);
+      undo.commit();
+      return after;
+    } finally {
+      await undo.unwind();
+    }
+  });
+}
+
+function withoutGateways(endpoints: readonly EndpointRecord[]): EndpointRecord[] {
+  return endpoints.map((one) => ({ ...one, gateway: undefined, gateway6: undefined }));
+}
+
+/**
+ * Connects a container to one more network. One that runs gets its interface at once, any other with its next start; the
+ * default route moves when the new network is the better way out. Returns its record.
  * @throws NotFoundError when there is no such network; ConflictError when it is connected already, or has no network
  * namespace of its own; after a failure nothing of the connection is left.
  */
@@ -84,54 +210,43 @@ export async function connectContainer(
   const attachments = attachmentsOf(record);
   if (attachments.some((one) => one.network === network.name))
     throw new ConflictError(`container ${record.name} is connected to network ${network.name} already`);
-  const number = freeNumber(attachments, record.endpoints);
-  const attachment: Attachment = { ...wish, network: network.name, ifname: `eth${number}` };
-  const changed: ContainerRecord = {
-    ...record,
-    network: { ...record.network, kind: "bridge", attachments: [...attachments, attachment] },
+  const { ifname = freeIfname(attachments, record.endpoints) } = wish;
+  if ([...attachments, ...record.endpoints].some((one) => one.ifname === ifname))
+    throw new ConflictError(`container ${record.name} has an interface ${ifname} already`);
+  const attachment: Attachment = { ...wish, network: network.name, ifname };
+  const request: NetworkRequest = {
+    ...{ ...record.network, kind: "bridge" },
+    attachments: [...attachments, attachment],
   };
-  const { init, monitor, id } = record;
-  if (!isLive(record) || init === undefined || monitor === undefined) {
-    keep(instance, changed);
-    return changed;
-  }
-  const undo = new UndoStack();
-  const netns = openSync(`/proc/${init.pid}/ns/net`, "r");
-  try {
-    // Open before it is looked at: a pid that was given to another process meanwhile shows now.
-    if (!isAlive(init)) throw new SetupError(`container ${record.name} has just ended`);
-    const { hostname = "" } = readSpec(instance, id);
-    undo.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
-    const { address } = await acquireLease(instance, network, {
-      container: id,
-      owner: monitor,
-      address: wish.address,
-      names: namesOf(record, hostname, wish.aliases),
-      servers: serversOf(instance, record),
-    });
-    const live = await ensureNetwork(instance, network);
-    const { ifname, mac } = attachment;
-    const endpoint = planEndpoint({ instance, live, container: id, address, ifname, number, mac });
-    connectEndpoint(endpoint, netns);
-    undo.push(`link ${endpoint.hostName}`, () => disconnectEndpoint(endpoint));
-    const { hostName, prefixLength, gateway, mac: made } = endpoint;
-    const after: ContainerRecord = {
-      ...changed,
-      endpoints: [
-        ...record.endpoints,
-        { network: network.name, ifname, hostName, address, prefixLength, gateway, mac: made },
-      ],
-    };
-    undo.push("published ports", () => republish(instance, record));
-    await republish(instance, after);
-    changeHosts(instance, id, (lines) => [...lines, `${address}\t${hostname}`]);
-    keep(instance, after);
-    undo.commit();
-    return after;
-  } finally {
-    closeSync(netns);
-    await undo.unwind();
-  }
+  if (isLive(record) && record.init !== undefined)
+    return await connectRunning(instance, record, { network, attachment }, request);
+  const changed: ContainerRecord = { ...record, network: request };
+  keep(instance, changed);
+  return changed;
+}
+
+/** The link, the lease and the names of a container that goes on running. Returns its record. */
+async function leaveRunning(
+  instance: Instance,
+  record: ContainerRecord,
+  network: Network,
+  gone: EndpointRecord,
+): Promise<ContainerRecord> {
+  const left = attachmentsOf(record).filter((one) => one.network !== network.name);
+  const connections = await connectionsOf(instance, left);
+  const endpoints = await withNetns(record, (netns) => {
+    const others = record.endpoints.filter((one) => one !== gone);
+    // Before the link goes, and its routes with it: there is no moment without a way out.
+    const moved = moveRoutes(others, connections, routesOf(connections), netns);
+    const { hostName, ifname } = gone;
+    disconnectRunning({ hostName, ifname, alias: linkAlias(network, record.id) }, network, instance, netns);
+    return moved;
+  });
+  const addresses = addressesOf(gone);
+  changeHosts(instance, record.id, (lines) =>
+    lines.filter((line) => !addresses.some((address) => line.startsWith(`${address}\t`))),
+  );
+  return { ...record, endpoints };
 }
 
 /**
@@ -149,16 +264,13 @@ export async function disconnectContainer(
   if (left.length === attachments.length)
     throw new NotFoundError(`container ${record.name} is not connected to network ${network.name}`);
   const gone = record.endpoints.find((one) => one.network === network.name);
-  if (gone !== undefined) {
-    disconnectEndpoint({ hostName: gone.hostName, alias: linkAlias(network, record.id) });
-    changeHosts(instance, record.id, (lines) =>
-      lines.filter((line) => !line.startsWith(`${gone.address}\t`)),
-    );
-  }
+  const disconnected =
+    gone !== undefined && isLive(record)
+      ? await leaveRunning(instance, record, network, gone)
+      : { ...record, endpoints: record.endpoints.filter((one) => one !== gone) };
   const changed: ContainerRecord = {
-    ...record,
+    ...disconnected,
     network: { ...record.network, kind: "bridge", attachments: left },
-    endpoints: record.endpoints.filter((one) => one !== gone),
   };
   // Before the address can be another's.
   await republish(instance, changed);

@@ -1,7 +1,9 @@
 import { describeBringUp, expectedMtu } from "../../net/bring-up.ts";
 import { namesAddresses } from "../../net/dns/sockets.ts";
-import { describeEndpoint, describeLoopback, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
+import { describeLoopback, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
+import { describeEndpoint } from "../../net/endpoint-steps.ts";
 import { peekLease } from "../../net/ipam.ts";
+import type { Lease } from "../../net/pool.ts";
 import { describePublication } from "../../net/ports/publish.ts";
 import { shownPort } from "../../net/ports/reserve.ts";
 import type { PlannedAction } from "../core/explain.ts";
@@ -43,21 +45,24 @@ const file = (text: string, reason: string): PlannedAction => ({ kind: "file", t
 /** In the place of a port that is chosen when the container starts: the first that the kernel chooses from. */
 const exampleHostPort = 32_768;
 
-/** The address of each connection, as far as leased or foreseen. */
-type Addresses = readonly (string | undefined)[];
+/** The addresses of each connection, as far as leased or foreseen. */
+type Leases = readonly (Pick<Lease, "address" | "address6"> | undefined)[];
 
-function addressOf(addresses: Addresses, { network, number }: Connection): string {
-  const address = addresses[number];
-  if (address === undefined) throw new Error(`no address on ${network.name} was foreseen`);
-  return address;
+function leaseOf(leases: Leases, { network, number }: Connection): Pick<Lease, "address" | "address6"> {
+  const lease = leases[number];
+  if (lease === undefined) throw new Error(`no address on ${network.name} was foreseen`);
+  return lease;
 }
 
 /** The endpoint as it would be now. */
-function exampleEndpoint({ instance, id }: Prepared, connection: Connection, address: string): Endpoint {
-  const { network, attachment, number } = connection;
-  const { ifname, mac } = attachment;
+function exampleEndpoint({ instance, id }: Prepared, connection: Connection, leases: Leases): Endpoint {
+  const { network, attachment, number, routes } = connection;
+  const { ifname, mac, linkLocal } = attachment;
+  const { address, address6 } = leaseOf(leases, connection);
   const live = { network, mtu: expectedMtu(instance, network) };
-  return planEndpoint({ instance, live, container: id, address, ifname, number, mac });
+  return planEndpoint({
+    ...{ instance, live, container: id, address, address6, ifname, number, mac, linkLocal, routes },
+  });
 }
 
 /** What takes the ports of the host. */
@@ -77,13 +82,13 @@ function describePorts({ publishing }: Prepared): PlannedAction[] {
 }
 
 /** The rules that lead to the container, with an example where the port is not known yet. */
-function describeLater({ id, publishing }: Prepared, addresses: Addresses): PlannedAction[] {
+function describeLater({ id, publishing }: Prepared, leases: Leases): PlannedAction[] {
   if (publishing === undefined) return [];
   const { connection, mappings } = publishing;
   const ports = mappings.map(({ hostAddress, hostPort = exampleHostPort, containerPort, protocol }) => {
     return { hostAddress, hostPort, containerPort, protocol };
   });
-  const address = addressOf(addresses, connection);
+  const { address } = leaseOf(leases, connection);
   return describePublication(
     connection.network,
     publicationOf(id, { network: connection.network.name, address }, ports),
@@ -91,14 +96,14 @@ function describeLater({ id, publishing }: Prepared, addresses: Addresses): Plan
 }
 
 /** What mdocker itself does for a step, as `--explain` shows it. */
-export function describeStep(prepared: Prepared, step: StartStep, addresses: Addresses): PlannedAction[] {
+export function describeStep(prepared: Prepared, step: StartStep, leases: Leases): PlannedAction[] {
   const paths = containerPaths(prepared.instance, prepared.id);
   const { cidFile } = prepared.request;
   switch (step.kind) {
     case "ports":
       return describePorts(prepared);
     case "publish":
-      return describeLater(prepared, addresses);
+      return describeLater(prepared, leases);
     case "reserve":
       return [
         file(
@@ -135,10 +140,11 @@ export function describeStep(prepared: Prepared, step: StartStep, addresses: Add
       const { network, attachment } = step.connection;
       const which =
         attachment.address === undefined ? "the next free address" : "the address that was asked for";
-      const address = addressOf(addresses, step.connection);
+      const { address, address6 } = leaseOf(leases, step.connection);
+      const given = [address, address6].filter((it) => it !== undefined && it !== "").join(" and ");
       return [
         file(
-          `lease ${address} from ${network.name}`,
+          `lease ${given || "an end"} from ${network.name}`,
           `${which}, under a lock: no two containers get the same`,
         ),
       ];
@@ -162,9 +168,7 @@ export function describeStep(prepared: Prepared, step: StartStep, addresses: Add
         by: "parent" as const,
       }));
     case "connect":
-      return describeEndpoint(
-        exampleEndpoint(prepared, step.connection, addressOf(addresses, step.connection)),
-      );
+      return describeEndpoint(exampleEndpoint(prepared, step.connection, leases));
     case "loopback":
       return describeLoopback();
     case "hosts":
@@ -193,13 +197,13 @@ export function describeStep(prepared: Prepared, step: StartStep, addresses: Add
 /** The whole plan of a start, nothing done. Needs no privilege beyond reading the image store. */
 export async function explainRun(instance: Instance, request: RunRequest): Promise<PlannedAction[]> {
   const prepared = await prepare(instance, request);
-  const addresses: string[] = [];
+  const leases: Lease[] = [];
   for (const { network, attachment, number } of prepared.connections) {
-    const { address } = attachment;
-    addresses[number] = await peekLease(instance, network, { container: prepared.id, address });
+    const { address, address6 } = attachment;
+    leases[number] = await peekLease(instance, network, { container: prepared.id, address, address6 });
   }
   return [
-    ...planStart(prepared).flatMap((step) => describeStep(prepared, step, addresses)),
+    ...planStart(prepared).flatMap((step) => describeStep(prepared, step, leases)),
     ...describeProgram(prepared.program),
   ];
 }

@@ -1,5 +1,14 @@
+import type { Network } from "../../net/network.ts";
 import type { Instance } from "../core/paths.ts";
 import { containersOn, type ListedNetwork } from "./networks.ts";
+
+/** The addresses of one family. */
+interface RangeDocument {
+  readonly Subnet: string;
+  readonly Gateway?: string;
+  readonly IPRange?: string;
+  readonly AuxiliaryAddresses?: Readonly<Record<string, string>>;
+}
 
 /** A network as docker's API and `network inspect` describe it. */
 export interface NetworkDocument {
@@ -8,11 +17,11 @@ export interface NetworkDocument {
   readonly Created: string;
   readonly Scope: "local";
   readonly Driver: string;
-  readonly EnableIPv6: false;
+  readonly EnableIPv6: boolean;
   readonly IPAM: {
     readonly Driver: "default";
     readonly Options: Readonly<Record<string, string>> | null;
-    readonly Config: readonly { readonly Subnet: string; readonly Gateway: string }[];
+    readonly Config: readonly RangeDocument[];
   };
   readonly Internal: boolean;
   readonly Attachable: false;
@@ -23,6 +32,27 @@ export interface NetworkDocument {
   readonly Containers: Readonly<Record<string, object>>;
   readonly Options: Readonly<Record<string, string>>;
   readonly Labels: Readonly<Record<string, string>>;
+}
+
+function withLength(address = "", length = 0): string {
+  return address === "" ? "" : `${address}/${length}`;
+}
+
+function rangesOf(network: Network): RangeDocument[] {
+  const { subnet, gateway, ipRange, subnet6, gateway6, ipRange6, auxiliary = {} } = network;
+  const range = (own: string, router: string | undefined, part: string | undefined): RangeDocument => {
+    const reserved = Object.entries(auxiliary).filter(([, it]) => it.includes(":") === own.includes(":"));
+    return {
+      Subnet: own,
+      ...(part !== undefined && { IPRange: part }),
+      ...(router !== undefined && router !== "" && { Gateway: router }),
+      ...(reserved.length > 0 && { AuxiliaryAddresses: Object.fromEntries(reserved) }),
+    };
+  };
+  return [
+    ...(subnet === "" ? [] : [range(subnet, gateway, ipRange)]),
+    ...(subnet6 === undefined ? [] : [range(subnet6, gateway6, ipRange6)]),
+  ];
 }
 
 /** Describes a network, and the containers that run on it. */
@@ -37,8 +67,8 @@ export function describeNetworkDocument(
       Name: record.name,
       EndpointID: "",
       MacAddress: endpoint?.mac ?? "",
-      IPv4Address: endpoint === undefined ? "" : `${endpoint.address}/${endpoint.prefixLength}`,
-      IPv6Address: "",
+      IPv4Address: withLength(endpoint?.address, endpoint?.prefixLength),
+      IPv6Address: withLength(endpoint?.address6, endpoint?.prefixLength6),
     };
     return [record.id, description] as const;
   });
@@ -53,11 +83,11 @@ export function describeNetworkDocument(
     Created: created,
     Scope: "local",
     Driver: driver,
-    EnableIPv6: false,
+    EnableIPv6: network?.subnet6 !== undefined,
     IPAM: {
       Driver: "default",
       Options: null,
-      Config: network === undefined ? [] : [{ Subnet: network.subnet, Gateway: network.gateway }],
+      Config: network === undefined ? [] : rangesOf(network),
     },
     Internal: network?.internal ?? false,
     Attachable: false,

@@ -1,5 +1,5 @@
 import { listDefinitions, type NetworkDefinition, removeDefinition } from "../../net/definition.ts";
-import { defaultNetwork } from "../../net/network.ts";
+import { defaultNetwork, type NetworkDriver } from "../../net/network.ts";
 import { removeNetwork } from "../../net/tear-down.ts";
 import { ConflictError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
@@ -11,7 +11,7 @@ import { isLive, listContainers } from "./refresh.ts";
 export interface ListedNetwork {
   readonly id: string;
   readonly name: string;
-  readonly driver: "bridge" | "host" | "null";
+  readonly driver: NetworkDriver | "host" | "null";
   readonly definition: NetworkDefinition | undefined;
 }
 
@@ -24,6 +24,11 @@ function builtIn(
   return { id: Buffer.from(name).toString("hex").padEnd(64, "0"), name, driver, definition };
 }
 
+function listed(definition: NetworkDefinition): ListedNetwork {
+  const { name, driver = "bridge" } = definition.network;
+  return { id: definition.id, name, driver, definition };
+}
+
 /** All networks: bridge, host and none, and those that were created. */
 export async function listNetworks(instance: Instance): Promise<ListedNetwork[]> {
   const network = await defaultNetwork(instance);
@@ -33,9 +38,7 @@ export async function listNetworks(instance: Instance): Promise<ListedNetwork[]>
     { ...bridge, definition: { id: bridge.id, created, labels: {}, options: {}, network } },
     builtIn("host", "host"),
     builtIn("none", "null"),
-    ...listDefinitions(instance).map((definition): ListedNetwork => {
-      return { id: definition.id, name: definition.network.name, driver: "bridge", definition };
-    }),
+    ...listDefinitions(instance).map(listed),
   ];
 }
 
@@ -48,7 +51,7 @@ export async function findListedNetwork(instance: Instance, reference: string): 
   const found = (await listNetworks(instance)).find((one) => one.name === name || one.id === name);
   if (found !== undefined) return found;
   const definition = await findDefinition(instance, reference);
-  return { id: definition.id, name: definition.network.name, driver: "bridge", definition };
+  return listed(definition);
 }
 
 /** The containers that are connected to a network; with `running` only those that run. */

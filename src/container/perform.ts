@@ -5,7 +5,8 @@ import { ensureNetwork } from "../../net/bring-up.ts";
 import { namesAddresses } from "../../net/dns/sockets.ts";
 import { configureLoopback, connectEndpoint, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
 import { acquireLease, releaseLease } from "../../net/ipam.ts";
-import type { LiveNetwork } from "../../net/network.ts";
+import { hasBridge, type LiveNetwork } from "../../net/network.ts";
+import type { Lease } from "../../net/pool.ts";
 import type { Reservation } from "../../net/ports/reserve.ts";
 import { portsFile } from "../../net/state.ts";
 import { prepareLayers, removeLayers } from "../../overlay/prepare.ts";
@@ -19,6 +20,7 @@ import { writeFile } from "../core/write-file.ts";
 import { bootId, identify } from "../sys/process.ts";
 import { receiveWithFd, sendWithFd } from "../sys/socket.ts";
 import { copyWindowSize } from "../sys/tty.ts";
+import { addressesOf, endpointRecord } from "./endpoint-record.ts";
 import { holdNames } from "./hold-names.ts";
 import { namesOf } from "./host-names.ts";
 import type { Interruption } from "./interruption.ts";
@@ -60,9 +62,9 @@ export interface Start {
   record: ContainerRecord | undefined;
   launched: Launched | undefined;
   /** By the number of the interface. */
+  readonly leases: Lease[];
   /** Ports of the host that are the container's own. */
   reservation?: Reservation | undefined;
-  readonly addresses: string[];
   readonly networks: LiveNetwork[];
   readonly endpoints: Endpoint[];
   /** The outer end of the container's terminal. */
@@ -212,17 +214,18 @@ async function lease(start: Start, { network, attachment, number }: Connection):
   running.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
   // The monitor's: it lives as long as the container does, and we know it before the child is born.
   const owner = launchedOf(start).monitor;
-  const { address } = await acquireLease(instance, network, {
+  const taken = await acquireLease(instance, network, {
     container: id,
     owner,
     address: attachment.address,
+    address6: attachment.address6,
     names: namesOf({ id, name: recordOf(start).name }, spec.hostname, attachment.aliases),
     servers: request.dns.length > 0 ? request.dns : undefined,
   });
-  start.addresses[number] = address;
+  start.leases[number] = taken;
   // Of one who had the address, and was killed, with all that would have taken it back.
   if (existsSync(portsFile(instance)))
-    (await import("../../net/ports/publish.ts")).releaseAddress(instance, network.name, address, id);
+    (await import("../../net/ports/publish.ts")).releaseAddress(instance, network.name, taken.address, id);
 }
 
 /** Runs `act` with the network namespace of the waiting child open. */
@@ -236,14 +239,18 @@ function withNetns(start: Start, act: (netns: number) => void): void {
   }
 }
 
-function connect(start: Start, { attachment, number }: Connection): void {
+function connect(start: Start, { attachment, number, routes }: Connection): void {
   const { instance, id } = start.prepared;
   const live = start.networks[number];
-  const address = start.addresses[number];
-  if (live === undefined || address === undefined)
+  const lease = start.leases[number];
+  if (live === undefined || lease === undefined)
     throw new Error("the plan connects without a lease or network");
-  const { ifname, mac } = attachment;
-  const endpoint = planEndpoint({ instance, live, container: id, address, ifname, number, mac });
+  const endpoint = planEndpoint({
+    ...{ instance, live, container: id, number, routes },
+    ...{ address: lease.address, address6: lease.address6 },
+    ...{ ifname: attachment.ifname, mac: attachment.mac, linkLocal: attachment.linkLocal },
+    holder: launchedOf(start).child,
+  });
   // No undo: both ends go with the namespace of the child, and far sooner than a message could remove them.
   withNetns(start, (netns) => connectEndpoint(endpoint, netns, start.observer));
   start.endpoints.push(endpoint);
@@ -251,12 +258,13 @@ function connect(start: Start, { attachment, number }: Connection): void {
 
 function writeHosts(start: Start): void {
   const { instance, id, request, spec } = start.prepared;
-  const [first] = start.endpoints;
+  // Of a network that the host is not on, the gateway is another machine.
+  const router = start.endpoints.find((one) => one.gateway !== undefined && hasBridge(one));
   const content = hostsFile({
     hostname: spec.hostname ?? "",
-    addresses: start.endpoints.map(({ address }) => address),
+    addresses: start.endpoints.flatMap(addressesOf),
     extraHosts: request.extraHosts,
-    gateway: first?.gateway,
+    gateway: router?.gateway,
     host: request.network.kind === "host" ? readHostHosts() : undefined,
   });
   // In place: the container has this very file bound, a renamed one would be another.
@@ -274,15 +282,7 @@ function recordRunning(start: Start): void {
     started: new Date().toISOString(),
     seccomp: start.prepared.seccomp?.name ?? "unconfined",
     ports: start.reservation?.ports,
-    endpoints: start.endpoints.map(({ network, ifname, hostName, address, prefixLength, gateway, mac }) => ({
-      network,
-      ifname,
-      hostName,
-      address,
-      prefixLength,
-      gateway,
-      mac,
-    })),
+    endpoints: start.endpoints.map(endpointRecord),
   };
   const { instance, request } = start.prepared;
   // What is kept must be known for what it is after a power failure too: without this it would seem half made.

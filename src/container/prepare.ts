@@ -11,6 +11,7 @@ import { lookupUser } from "../../rootfs/users.ts";
 import { NotFoundError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { planSecurity } from "../security/plan.ts";
+import { routesOf } from "./default-route.ts";
 import { findNetwork } from "./find-network.ts";
 import { findRoot } from "./find-root.ts";
 import { newId } from "./names.ts";
@@ -77,14 +78,15 @@ async function networkNamed(instance: Instance, name: string): Promise<Network> 
 /** The networks that the container's interfaces are on. */
 async function connectionsOf(instance: Instance, request: RunRequest): Promise<Connection[]> {
   if (request.network.kind !== "bridge") return [];
-  const connections: Connection[] = [];
+  const found: Omit<Connection, "routes">[] = [];
   for (const attachment of request.network.attachments) {
     const network = await networkNamed(instance, attachment.network);
     // By its name from here on: what was given may be an id.
     const named = { ...attachment, network: network.name };
-    connections.push({ network, attachment: named, number: connections.length });
+    found.push({ network, attachment: named, number: found.length });
   }
-  return connections;
+  const routes = routesOf(found);
+  return found.map((one, at) => ({ ...one, routes: routes[at] ?? { v4: false, v6: false } }));
 }
 
 /** The files of its directory. */

@@ -67,7 +67,8 @@ export function planPublishing(
 ): { readonly publishing: Publishing | undefined; readonly notes: readonly string[] } {
   const asked = allMappings(request, exposed);
   if (asked.length === 0) return { publishing: undefined, notes: [] };
-  const connection = connections.find(canPublish);
+  const able = connections.filter(canPublish);
+  const connection = able.find(({ routes }) => routes.v4) ?? able[0];
   if (connection === undefined) {
     const names = connections.map(({ network }) => network.name).join(", ");
     return {

@@ -1,3 +1,4 @@
+import type { NetworkDriver } from "../../net/network.ts";
 import type { NetworkRequest } from "../core/network-request.ts";
 import type { OciResources } from "../core/oci.ts";
 import type { PublishedPort } from "../core/port-mapping.ts";
@@ -20,11 +21,19 @@ type ContainerState =
 /** An interface that a container got on a network. */
 export interface EndpointRecord {
   readonly network: string;
+  /** Absent: bridge. */
+  readonly driver?: NetworkDriver | undefined;
   readonly ifname: string;
+  /** Name of the end that the host has; empty where it has none: macvlan, ipvlan, and cables between containers. */
   readonly hostName: string;
+  /** Empty without IPv4. */
   readonly address: string;
   readonly prefixLength: number;
+  /** Where the default route of the container leads, if it is this interface's. */
   readonly gateway?: string | undefined;
+  readonly address6?: string | undefined;
+  readonly prefixLength6?: number | undefined;
+  readonly gateway6?: string | undefined;
   readonly mac: string;
 }
 

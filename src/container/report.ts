@@ -50,7 +50,7 @@ export function reportStep(start: Start, step: StartStep, ms: number, observer: 
       return;
     default: {
       // One duration for what was done in one go.
-      const [first, ...others] = describeStep(start.prepared, step, start.addresses);
+      const [first, ...others] = describeStep(start.prepared, step, start.leases);
       if (first !== undefined) observer({ ...first, ms });
       for (const action of others) observer(action);
     }

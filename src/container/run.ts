@@ -170,7 +170,7 @@ export async function runContainer(
     stdio: [0, 1, 2],
     record: undefined,
     launched: undefined,
-    addresses: [],
+    leases: [],
     networks: [],
     endpoints: [],
     terminal: undefined,

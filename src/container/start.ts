@@ -126,7 +126,7 @@ export async function startContainer(
       held,
       record: starting,
       launched: undefined,
-      addresses: [],
+      leases: [],
       networks: [],
       endpoints: [],
       terminal: undefined,

@@ -1,5 +1,6 @@
 import type { CgroupAction } from "../../cgroup/action.ts";
 import type { Network } from "../../net/network.ts";
+import type { Routes } from "../../net/way-out.ts";
 import type { Attachment } from "../core/network-request.ts";
 
 /** One interface to be made: the `number`th of the container. */
@@ -7,6 +8,8 @@ export interface Connection {
   readonly network: Network;
   readonly attachment: Attachment;
   readonly number: number;
+  /** Which default routes of the container lead by it. */
+  readonly routes: Routes;
 }
 
 /** The steps of a start, as data. `perform` does them, `describe` explains them; both see the same list. */

@@ -19,6 +19,12 @@ export interface Attachment {
   readonly network: string;
   /** Fixed IPv4 address; else the next free one. */
   readonly address?: string | undefined;
+  /** Fixed IPv6 address; else the one with the number that the IPv4 address has. */
+  readonly address6?: string | undefined;
+  /** Addresses beside the leased one: link-local, of either family. */
+  readonly linkLocal?: readonly string[] | undefined;
+  /** Of several networks that lead out, the default route is that of the highest; absent: 0. */
+  readonly gatewayPriority?: number | undefined;
   /** Fixed MAC as `02:42:..`; else made from the address. */
   readonly mac?: string | undefined;
   /** Name inside the container: `eth0`, `eth1`... */

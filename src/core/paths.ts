@@ -47,9 +47,14 @@ export function findInstance(options: InstanceOptions, env: NodeJS.ProcessEnv): 
   return { root: clean(root), state: clean(state), prefix };
 }
 
-/** Prefix of host-side veth names: `mdv` for the default instance, else its own prefix cut to 4 letters and `v`. */
+/** What names of links begin with that are no bridges: `md` for the default instance, else its prefix cut to 4 letters. */
+export function shortPrefix(prefix: string): string {
+  return prefix === "mdocker" ? "md" : prefix.slice(0, 4);
+}
+
+/** Prefix of host-side veth names: `mdv` for the default instance. */
 export function vethPrefix(instance: Instance): string {
-  return instance.prefix === "mdocker" ? "mdv" : `${instance.prefix.slice(0, 4)}v`;
+  return `${shortPrefix(instance.prefix)}v`;
 }
 
 /** Where the supervisor of an instance takes requests. */

@@ -29,6 +29,8 @@ export function addList(network: Command): void {
         Driver: driver,
         Scope: "local",
         Subnet: definition?.network.subnet ?? "",
+        Subnet6: definition?.network.subnet6 ?? "",
+        IPv6: String(definition?.network.subnet6 !== undefined),
         Internal: String(definition?.network.internal ?? false),
         Labels: Object.entries(definition?.labels ?? {})
           .map(([key, value]) => `${key}=${value}`)
@@ -45,6 +47,8 @@ export function addList(network: Command): void {
               Driver: "DRIVER",
               Scope: "SCOPE",
               Subnet: "SUBNET",
+              Subnet6: "IPV6 SUBNET",
+              IPv6: "IPV6",
               Internal: "INTERNAL",
               Labels: "LABELS",
             },

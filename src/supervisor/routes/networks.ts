@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { defineNetwork } from "../../../net/define.ts";
+import { readDriver } from "../../../net/driver/options.ts";
 import { connectContainer, disconnectContainer } from "../../container/connect.ts";
 import { labelTest } from "../../container/filter.ts";
 import { describeNetworkDocument } from "../../container/network-document.ts";
@@ -36,7 +37,10 @@ const createSchema = {
         Driver: text,
         Config: {
           type: ["array", "null"],
-          items: { type: "object", properties: { Subnet: text, Gateway: text, IPRange: text } },
+          items: {
+            type: "object",
+            properties: { Subnet: text, Gateway: text, IPRange: text, AuxiliaryAddresses: textMap },
+          },
         },
       },
     },
@@ -59,6 +63,7 @@ interface CreateBody {
           readonly Subnet?: string | null;
           readonly Gateway?: string | null;
           readonly IPRange?: string | null;
+          readonly AuxiliaryAddresses?: Readonly<Record<string, string>> | null;
         }[]
       | null;
   } | null;
@@ -81,17 +86,11 @@ function orNothing(value: string | null | undefined): string | undefined {
 
 /** What of a new network cannot be had. @throws NotSupportedError */
 function refuseUnsupported(body: CreateBody): void {
-  const driver = orNothing(body.Driver) ?? "bridge";
-  if (driver !== "bridge" && driver !== "default")
-    throw new NotSupportedError(`network driver ${driver} is not supported: expected bridge`);
-  if (body.EnableIPv6 === true)
-    throw new NotSupportedError("EnableIPv6 is not supported: networks have IPv4 only");
   if (body.Ingress === true || body.ConfigOnly === true)
     throw new NotSupportedError("networks of a swarm are not supported");
-  const ranges = body.IPAM?.Config ?? [];
-  if (ranges.length > 1) throw new NotSupportedError("a network has one subnet");
-  if (ranges.some(({ IPRange }) => orNothing(IPRange) !== undefined))
-    throw new NotSupportedError("IPAM.Config.IPRange is not supported: addresses come from the whole subnet");
+  const ipam = orNothing(body.IPAM?.Driver) ?? "default";
+  if (ipam !== "default")
+    throw new NotSupportedError(`IPAM driver ${ipam} is not supported: expected default`);
 }
 
 const filterNames = ["id", "name", "label", "driver", "scope", "type", "dangling"];
@@ -129,10 +128,10 @@ async function found(engine: Engine, reference: string): Promise<ListedNetwork> 
 function tell(
   engine: Engine,
   action: string,
-  network: { readonly id: string; readonly name: string },
+  network: { readonly id: string; readonly name: string; readonly driver: string },
   more: Readonly<Record<string, string>> = {},
 ): void {
-  const attributes = { name: network.name, type: "bridge", ...more };
+  const attributes = { name: network.name, type: network.driver, ...more };
   engine.events.emit({ type: "network", action, actor: { id: network.id, attributes } });
 }
 
@@ -155,23 +154,30 @@ export function registerNetworks(app: FastifyInstance, engine: Engine): void {
   app.post("/networks/create", { schema: { body: createSchema } }, async (request, reply) => {
     const body = request.body as CreateBody;
     refuseUnsupported(body);
-    const [range] = body.IPAM?.Config ?? [];
+    const ranges = body.IPAM?.Config ?? [];
+    const driver = orNothing(body.Driver) ?? "bridge";
+    const all = (values: readonly (string | null | undefined)[]) =>
+      values.flatMap((value) => orNothing(value) ?? []);
     const { id } = await defineNetwork(instance, {
       name: body.Name,
-      subnet: orNothing(range?.Subnet),
-      gateway: orNothing(range?.Gateway),
+      driver: readDriver(driver === "default" ? "bridge" : driver),
+      subnets: all(ranges.map(({ Subnet }) => Subnet)),
+      gateways: all(ranges.map(({ Gateway }) => Gateway)),
+      ipRanges: all(ranges.map(({ IPRange }) => IPRange)),
+      auxiliary: Object.assign({}, ...ranges.map(({ AuxiliaryAddresses }) => AuxiliaryAddresses ?? {})),
+      ipv6: body.EnableIPv6 === true,
       internal: body.Internal === true,
       labels: body.Labels ?? {},
       options: body.Options ?? {},
     });
-    tell(engine, "create", { id, name: body.Name });
+    tell(engine, "create", { id, name: body.Name, driver });
     return reply.code(201).send({ Id: id, Warning: "" });
   });
 
   app.delete("/networks/:id", async (request, reply) => {
-    const { id, name } = await found(engine, referenceOf(request));
-    await deleteNetwork(instance, name);
-    tell(engine, "destroy", { id, name });
+    const network = await found(engine, referenceOf(request));
+    await deleteNetwork(instance, network.name);
+    tell(engine, "destroy", network);
     return reply.code(204).send();
   });
 

@@ -3,11 +3,11 @@ import { ensureNetwork } from "../../../net/bring-up.ts";
 import {
   configureLoopback,
   connectEndpoint,
-  describeEndpoint,
   describeLoopback,
   disconnectEndpoint,
   planEndpoint,
 } from "../../../net/endpoint.ts";
+import { describeEndpoint } from "../../../net/endpoint-steps.ts";
 import { defaultNetwork, type LiveNetwork } from "../../../net/network.ts";
 import type { PerformedAction } from "../../../src/core/explain.ts";
 import type { Instance } from "../../../src/core/paths.ts";

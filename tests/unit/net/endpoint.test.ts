@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { describeEndpoint, type EndpointRequest, planEndpoint } from "../../../net/endpoint.ts";
+import { type EndpointRequest, planEndpoint } from "../../../net/endpoint.ts";
+import { describeEndpoint } from "../../../net/endpoint-steps.ts";
 import { defaultNetwork } from "../../../net/network.ts";
 import { describeNetwork } from "../../../net/plan.ts";
 
