@@ -5,6 +5,7 @@ import { addImpair } from "./network/impair.ts";
 import { addInspect } from "./network/inspect.ts";
 import { addList } from "./network/list.ts";
 import { addRemove } from "./network/remove.ts";
+import { addWhy } from "./network/why.ts";
 
 /** Adds `network`: networks of one's own, and who is on them. */
 export function registerNetwork(program: Command): void {
@@ -18,4 +19,5 @@ export function registerNetwork(program: Command): void {
   addRemove(network);
   addConnect(network);
   addImpair(network);
+  addWhy(network);
 }

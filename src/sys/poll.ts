@@ -4,6 +4,7 @@ import { errnoName } from "./errno.ts";
 import { lastErrno } from "./native.ts";
 
 const POLLIN = 1;
+const POLLOUT = 4;
 const POLLHUP = 0x10;
 const EINTR = 4;
 
@@ -32,4 +33,9 @@ export function isHungUp(fd: number, ms = 0): boolean {
 /** Waits up to `ms` milliseconds, or until a signal comes in, for something to read, or its end: true when that is there. */
 export function isReadable(fd: number, ms: number): boolean {
   return poll(fd, POLLIN, ms) !== 0;
+}
+
+/** Waits up to `ms` milliseconds, or until a signal comes in, until a connection is made or refused, or there is room to write. */
+export function isWritable(fd: number, ms: number): boolean {
+  return poll(fd, POLLOUT, ms) !== 0;
 }
