@@ -22,6 +22,8 @@ const config: ViteUserConfig = defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // One second, the default, is soon over where two processors have much to do.
+          expect: { poll: { timeout: 30_000, interval: 20 } },
         },
       },
       {

@@ -40,7 +40,7 @@ export function openDescriptors(): string[] {
 
 /** Descriptors may stay open for one more turn of the event loop: a handle that is closed is closed then. */
 async function expectDescriptors(before: readonly string[]): Promise<void> {
-  const deadline = Date.now() + 2_000;
+  const deadline = Date.now() + 20_000;
   for (;;) {
     const now = openDescriptors();
     if (now.join("\n") === before.join("\n")) return;

@@ -180,7 +180,7 @@ function belongsToNetwork({ kind, line }: Change, { prefix }: Place): boolean {
  */
 export async function settled(
   before: Snapshot,
-  patience = 5_000,
+  patience = 20_000,
   tolerated: (change: Change) => boolean = () => false,
 ): Promise<{ readonly after: Snapshot; readonly left: readonly Change[] }> {
   const deadline = Date.now() + patience;
@@ -200,7 +200,7 @@ export async function settled(
 export async function expectNothingLeft(
   before: Snapshot,
   network: "gone" | "may-stay" = "may-stay",
-  patience = 5_000,
+  patience = 20_000,
 ): Promise<void> {
   const { left } = await settled(
     before,
