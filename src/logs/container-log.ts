@@ -5,9 +5,12 @@ import { type Disk, LogFile, LogWriteError, logPath, realDisk } from "./log-file
 import { countMessages, Framer, messageEnd } from "./message.ts";
 import { OpenLines } from "./open-lines.ts";
 import type { LogOptions } from "./options.ts";
+import { findWritten } from "./recover.ts";
+import { Spool } from "./spool.ts";
 import { stampNow } from "./stamp.ts";
 
 export type LogStream = "stdout" | "stderr";
+const streams = ["stdout", "stderr"] as const;
 type FileOptions = Extract<LogOptions, { driver: "json-file" }>;
 
 /** What a run costs beside its bytes. */
@@ -23,10 +26,15 @@ let sharedBatch: Batch | undefined;
 
 /** Whole messages of one stream that came at one time, from `at` on still to be written. */
 interface Run {
+  readonly stream: LogStream;
   readonly bytes: Buffer;
   readonly closing: Buffer;
+  /** Where it begins in its stream. */
+  readonly start: number;
   at: number;
 }
+
+type Positions = Record<LogStream, number>;
 
 /** Where a log lies, and who hears of it. */
 export interface LogPlace {
@@ -58,6 +66,12 @@ export class ContainerLog {
   readonly #say: (line: string) => void;
   readonly #framers: Readonly<Record<LogStream, Framer>>;
   readonly #openLines: OpenLines | undefined;
+  readonly #path: string;
+  #spool: Spool | undefined;
+  /** How much of each stream has been cut into messages since the run began. */
+  readonly #framed: Positions = { stdout: 0, stderr: 0 };
+  /** How much will be settled when the batch that was filled last has been written. */
+  #filled: Positions = { stdout: 0, stderr: 0 };
   readonly #queue: Run[] = [];
   #waiting = 0;
   /** Dropped, and not yet told in the log. */
@@ -75,8 +89,9 @@ export class ContainerLog {
     this.#options = options;
     this.#say = say;
     this.#openLines = openLines === undefined ? undefined : new OpenLines(openLines);
+    this.#path = logPath(directory);
     try {
-      this.#file = new LogFile(logPath(directory), options.maxFile, disk);
+      this.#file = new LogFile(this.#path, options.maxFile, disk);
     } catch (error) {
       this.#openLines?.close();
       throw error;
@@ -91,13 +106,66 @@ export class ContainerLog {
     return { waiting: this.#waiting, dropped: this.#dropped };
   }
 
+  /**
+   * From now on what leaves a pipe by {@link fill} is safe, in files of `directory`, until it is in the log. What an earlier
+   * process has left there, taken and not written, is taken now.
+   * @throws what open(2) and write(2) say.
+   */
+  spool(directory: string): void {
+    const spool = new Spool(directory);
+    try {
+      const rest = { stdout: spool.rest("stdout"), stderr: spool.rest("stderr") };
+      const written =
+        spool.earlier === undefined
+          ? { stdout: 0, stderr: 0 }
+          : findWritten(this.#path, this.#options.maxFile, spool.earlier, rest);
+      for (const stream of streams) this.#framed[stream] = spool.settled(stream) + written[stream];
+      spool.settle({ inode: this.#file.inode, size: this.#file.size, settled: { ...this.#framed } });
+      this.#spool = spool;
+      for (const stream of streams) {
+        const left = rest[stream].subarray(written[stream]);
+        // Whoever writes more waits for what this asks to wait for.
+        if (left.length > 0) void this.take(stream, left);
+      }
+    } catch (error) {
+      spool.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes what a pipe holds out of it, to be passed to {@link take}: undefined when that is nothing, no bytes at its end;
+   * false when it has to be read otherwise, as it cannot be made safe.
+   */
+  fill(stream: LogStream, pipe: number): Buffer | undefined | false {
+    if (this.#spool === undefined) return false;
+    try {
+      return this.#spool.fill(stream, pipe);
+    } catch (error) {
+      this.#complain("spool", `a supervisor that is killed may lose some output: ${messageOf(error)}`);
+      this.#dropSpool();
+      return false;
+    }
+  }
+
+  #dropSpool(): void {
+    const spool = this.#spool;
+    this.#spool = undefined;
+    try {
+      spool?.abandon();
+    } catch (error) {
+      this.#complain("spool", messageOf(error));
+    }
+    spool?.close();
+  }
+
   /** Takes what the container has written. The promise, if there is one, asks to wait with more until it is resolved. */
   readonly take = (stream: LogStream, bytes: Buffer): undefined | Promise<void> => {
     const runs = this.#framers[stream].push(bytes);
     this.#saveOpen(stream);
     if (runs.length > 0) {
       const closing = closingOf(stream, stampNow());
-      for (const run of runs) this.#offer(run, closing);
+      for (const run of runs) this.#offer(stream, run, closing);
       this.#consume();
     }
     if (this.#options.mode === "non-blocking" || this.#waiting < this.#options.bufferSize) return undefined;
@@ -117,16 +185,21 @@ export class ContainerLog {
     while (this.#consumer !== undefined) await this.#consumer;
   }
 
-  /** Writes everything, last lines without a newline too, and closes the file. */
-  async close(): Promise<void> {
-    for (const stream of ["stdout", "stderr"] as const) {
-      for (const run of this.#framers[stream].end()) this.#push(run, closingOf(stream, stampNow()));
+  /**
+   * Writes everything and closes the file: last lines without a newline too, unless the container goes on, and with it,
+   * where the next process finds them, its lines.
+   */
+  async close({ goesOn = false }: { readonly goesOn?: boolean } = {}): Promise<void> {
+    for (const stream of goesOn ? [] : streams) {
+      for (const run of this.#framers[stream].end()) this.#push(stream, run, closingOf(stream, stampNow()));
     }
     await this.flush();
     if (this.#untold > 0) this.#write(this.#fill(this.#batch()));
     this.#file.close();
-    for (const stream of ["stdout", "stderr"] as const) this.#saveOpen(stream);
+    if (!goesOn) for (const stream of streams) this.#saveOpen(stream);
     this.#openLines?.close();
+    this.#spool?.close();
+    this.#spool = undefined;
   }
 
   #saveOpen(stream: LogStream): void {
@@ -137,22 +210,24 @@ export class ContainerLog {
     }
   }
 
-  #push(bytes: Buffer, closing: Buffer): void {
-    this.#queue.push({ bytes, closing, at: 0 });
+  #push(stream: LogStream, bytes: Buffer, closing: Buffer): void {
+    this.#queue.push({ stream, bytes, closing, start: this.#framed[stream], at: 0 });
+    this.#framed[stream] += bytes.length;
     this.#waiting += bytes.length + runCost;
   }
 
   /** Puts messages into the buffer: all of them, or, where nobody may wait, those that fit. */
-  #offer(bytes: Buffer, closing: Buffer): void {
+  #offer(stream: LogStream, bytes: Buffer, closing: Buffer): void {
     const room = this.#options.bufferSize - this.#waiting - runCost;
     if (this.#options.mode === "blocking" || bytes.length <= room) {
-      this.#push(bytes, closing);
+      this.#push(stream, bytes, closing);
       return;
     }
     // A buffer smaller than a message takes it all the same when it is empty.
     let fitting = this.#queue.length === 0 ? messageEnd(bytes, 0) : 0;
     for (let end = fitting; end <= room && end < bytes.length; end = messageEnd(bytes, end)) fitting = end;
-    if (fitting > 0) this.#push(bytes.subarray(0, fitting), closing);
+    if (fitting > 0) this.#push(stream, bytes.subarray(0, fitting), closing);
+    this.#framed[stream] += bytes.length - fitting;
     this.#drop(countMessages(bytes, fitting));
   }
 
@@ -183,6 +258,7 @@ export class ContainerLog {
       } catch (error) {
         this.#failed(error);
       }
+      this.#settle();
       this.#release();
     }
   }
@@ -219,6 +295,9 @@ export class ContainerLog {
       done += 1;
     }
     this.#queue.splice(0, done);
+    this.#filled = { ...this.#framed };
+    // What is dropped is settled with what came before it.
+    for (const { stream, start, at } of [...this.#queue].reverse()) this.#filled[stream] = start + at;
     return batch;
   }
 
@@ -235,6 +314,18 @@ export class ContainerLog {
     return maxSize;
   }
 
+  /** The batch that was filled last has been written, or is lost. */
+  #settle(): void {
+    if (this.#spool === undefined) return;
+    const { inode, size } = this.#file;
+    try {
+      this.#spool.settle({ inode, size, settled: this.#filled });
+    } catch (error) {
+      this.#complain("spool", `a supervisor that is killed may lose some output: ${messageOf(error)}`);
+      this.#dropSpool();
+    }
+  }
+
   #write(batch: Batch): void {
     const began = monotonicMs();
     try {
@@ -243,6 +334,7 @@ export class ContainerLog {
     } catch (error) {
       this.#failed(error);
     }
+    this.#settle();
   }
 
   #written(began: number): void {

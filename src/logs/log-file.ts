@@ -55,6 +55,10 @@ function create(path: string, truncate: number): number {
   return openSync(path, flags, 0o640);
 }
 
+function inodeOf(fd: number): bigint {
+  return fstatSync(fd, { bigint: true }).ino;
+}
+
 /**
  * Cuts off a last line that a writer which was killed, or a power failure, has left without its end. One that lacks
  * nothing but its newline gets it. Returns the size.
@@ -91,6 +95,8 @@ export class LogFile {
   #fd: number;
   /** Bytes in the file that is written. */
   size: number;
+  /** Which file that is. */
+  inode: bigint;
 
   /** @throws what open(2) says. */
   constructor(path: string, maxFile: number, disk: Disk) {
@@ -99,6 +105,7 @@ export class LogFile {
     this.#disk = disk;
     this.#fd = create(path, 0);
     this.size = mend(this.#fd);
+    this.inode = inodeOf(this.#fd);
   }
 
   /** Appends `length` bytes of whole lines. @throws LogWriteError */
@@ -158,6 +165,7 @@ export class LogFile {
     closeSync(this.#fd);
     this.#fd = fd;
     this.size = 0;
+    this.inode = inodeOf(fd);
   }
 
   close(): void {

@@ -2,6 +2,12 @@ import { Readable } from "node:stream";
 
 export type StreamName = "stdout" | "stderr";
 
+/** Where output comes from; it can be asked to wait. */
+interface Source {
+  pause(): unknown;
+  resume(): unknown;
+}
+
 /** Takes what a container writes; a promise asks to wait with more until it is resolved. */
 export type Consumer = (stream: StreamName, bytes: Buffer) => undefined | Promise<void>;
 
@@ -11,7 +17,7 @@ export type Consumer = (stream: StreamName, bytes: Buffer) => undefined | Promis
  */
 export class Fanout {
   readonly #consumers = new Set<Consumer>();
-  readonly #sources = new Set<Readable>();
+  readonly #sources = new Set<Source>();
   #busy = 0;
 
   /** Calls `consumer` with all output from now on; the answer ends that. */
@@ -28,6 +34,16 @@ export class Fanout {
     source.on("data", (bytes: Buffer) => this.pass(stream, bytes));
     source.on("close", () => this.#sources.delete(source));
     if (this.#busy > 0) source.pause();
+  }
+
+  /** Lets `source` go on as long as all have taken what came before; it passes on what it reads by {@link pass}. */
+  addSource(source: Source): void {
+    this.#sources.add(source);
+    if (this.#busy === 0) source.resume();
+  }
+
+  removeSource(source: Source): void {
+    this.#sources.delete(source);
   }
 
   /** Passes on what was read otherwise than by {@link read}. */

@@ -4,7 +4,7 @@ import { fifoPath } from "../container/fifos.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
 import { findContainer, readExit } from "../container/refresh.ts";
 import type { RunRequest } from "../container/request.ts";
-import { startContainer } from "../container/start.ts";
+import { type StartedContainer, startContainer } from "../container/start.ts";
 import { containerPaths, readRecord, removeRunDirectory, writeRecord } from "../container/store.ts";
 import {
   ConflictError,
@@ -128,7 +128,7 @@ export class ManagedContainer {
       await log?.close();
       throw error;
     });
-    this.#begin(new ContainerRun(this.instance, started, this.fanout, this.#stdin), started.record, log);
+    this.#begin(started.record, started, log);
     this.#events.emit(containerEvent("start", started.record));
     this.#afterStart(this, started.record, false);
   }
@@ -149,8 +149,7 @@ export class ManagedContainer {
       return;
     }
     const stdin = terminal === undefined && this.request.interactive ? this.#reopenStdin() : undefined;
-    const run = new ContainerRun(this.instance, { record, terminal, stdin }, this.fanout, this.#stdin);
-    this.#begin(run, record, this.#reopenLog(record));
+    this.#begin(record, { terminal, stdin }, this.#reopenLog(record));
     this.#afterStart(this, record, true);
   }
 
@@ -211,9 +210,23 @@ export class ManagedContainer {
     this.#removals.clear();
   }
 
-  #begin(run: ContainerRun, record: ContainerRecord, log: ContainerLog | undefined): void {
+  #begin(
+    record: ContainerRecord,
+    { terminal, stdin }: Pick<StartedContainer, "terminal" | "stdin">,
+    log: ContainerLog | undefined,
+  ): void {
+    // Before the first byte is read.
+    const keep = log === undefined ? undefined : this.fanout.add(log.take);
+    if (log !== undefined && terminal === undefined) this.#spool(record, log);
+    const run = new ContainerRun(
+      this.instance,
+      { record, terminal, stdin },
+      this.fanout,
+      this.#stdin,
+      (stream, pipe) => (log === undefined ? false : log.fill(stream, pipe)),
+    );
     this.#run = run;
-    const exit = this.#attend(run, record, log);
+    const exit = this.#attend(run, record, log, keep);
     this.#over = exit.then(
       () => undefined,
       (error: unknown) => this.#say(`container ${record.name}: ${messageOf(error)}`),
@@ -249,12 +262,12 @@ export class ManagedContainer {
     run: ContainerRun,
     started: ContainerRecord,
     log: ContainerLog | undefined,
+    keep: (() => void) | undefined,
   ): Promise<ExitRecord | undefined> {
-    const keep = log === undefined ? () => undefined : this.fanout.add(log.take);
     const ended = await run.ended;
     if (ended) await run.drain();
-    keep();
-    await log?.close();
+    keep?.();
+    await log?.close({ goesOn: !ended });
     if (!ended) return undefined;
     const exit = readExit(this.instance, this.id) ?? lostExit();
     const record = this.#finish(started, exit);
@@ -273,7 +286,9 @@ export class ManagedContainer {
     const { record } = this;
     const exit = readExit(this.instance, this.id) ?? lostExit();
     // The line that it has not ended is the last one now.
-    const log = this.#reopenLog(record)?.close();
+    const left = this.#reopenLog(record);
+    if (left !== undefined) this.#spool(record, left);
+    const log = left?.close();
     log?.catch((error: unknown) => this.#say(`container ${record.name}: ${messageOf(error)}`));
     const ended = this.#finish(record, exit);
     this.#tell(ended, exit);
@@ -292,13 +307,23 @@ export class ManagedContainer {
     }
   }
 
+  /** What leaves the pipes of the run that begins, or goes on, survives us. */
+  #spool({ name }: ContainerRecord, log: ContainerLog): void {
+    try {
+      log.spool(containerPaths(this.instance, this.id).run);
+    } catch (error) {
+      this.#say(`container ${name}: a supervisor that is killed may lose some output: ${messageOf(error)}`);
+    }
+  }
+
   /** Opens what keeps its output; undefined when it is not to be kept. @throws what open(2) says. */
   #openLog({ name }: ContainerRecord): ContainerLog | undefined {
     const { driver, options } = this.request.log ?? { driver: "json-file", options: {} };
     const { directory, run } = containerPaths(this.instance, this.id);
     const place = {
       directory,
-      openLines: join(run, "open-lines"),
+      // What leaves a pipe is safe in another way.
+      openLines: this.request.terminal ? join(run, "open-lines") : undefined,
       say: (line: string) => this.#say(`container ${name}: ${line}`),
     };
     return openContainerLog(place, parseLogOptions(driver, options));

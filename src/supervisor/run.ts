@@ -10,6 +10,7 @@ import type { Instance } from "../core/paths.ts";
 import { openFifo } from "../sys/fifo.ts";
 import { holdTerminal, readableBytes, resizeTerminal } from "../sys/pty.ts";
 import type { Fanout } from "./fanout.ts";
+import { type Fill, PipeReader } from "./pipe-reader.ts";
 import type { Stdin } from "./stdin.ts";
 
 /** Nothing comes for so many looks: somebody outside holds the terminal open, and what he writes is not waited for. */
@@ -34,7 +35,7 @@ export class ContainerRun {
   readonly #terminal: { readonly stream: ReadStream; readonly fd: number } | undefined;
   /** Held while it runs: its processes may all close the terminal and open it again. */
   #inner: number | undefined;
-  readonly #pipes: { readonly stream: Socket; readonly fd: number }[] = [];
+  readonly #pipes: PipeReader[] = [];
   readonly #news: Socket;
   readonly #fanout: Fanout;
   readonly #stdin: Stdin;
@@ -45,6 +46,7 @@ export class ContainerRun {
     { record, terminal, stdin }: Omit<StartedContainer, "record"> & { readonly record: ContainerRecord },
     fanout: Fanout,
     clientStdin: Stdin,
+    fill: Fill,
   ) {
     const { run } = containerPaths(instance, record.id);
     this.#fanout = fanout;
@@ -66,11 +68,7 @@ export class ContainerRun {
     });
     if (terminal === undefined) {
       for (const name of ["stdout", "stderr"] as const) {
-        const fd = openFifo(fifoPath(run, name), "read");
-        const socket = new Socket({ fd, readable: true, writable: false });
-        socket.on("error", () => socket.destroy());
-        this.#pipes.push({ stream: socket, fd });
-        fanout.read(socket, name);
+        this.#pipes.push(new PipeReader(openFifo(fifoPath(run, name), "read"), name, fanout, fill));
       }
       if (stdin !== undefined) {
         clientStdin.connect(new Socket({ fd: stdin, readable: false, writable: true }));
@@ -133,16 +131,18 @@ export class ContainerRun {
   }
 
   #unread(): boolean {
-    const sources = this.#terminal === undefined ? this.#pipes : [this.#terminal];
-    return sources.some(({ stream, fd }) => !stream.destroyed && readableBytes(fd) > 0);
+    if (this.#terminal === undefined)
+      return this.#pipes.some(({ destroyed, fd }) => !destroyed && readableBytes(fd) > 0);
+    const { stream, fd } = this.#terminal;
+    return !stream.destroyed && readableBytes(fd) > 0;
   }
 
   /** Leaves the container to the next supervisor: it goes on, and what it writes waits in its FIFOs. */
   leave(): void {
     this.#left = true;
-    // What has left the FIFOs is in our hands only.
-    const sources = this.#terminal === undefined ? this.#pipes : [this.#terminal];
-    for (const { stream } of sources) while (!stream.destroyed && stream.read() !== null);
+    // What has left the terminal is in our hands only.
+    const stream = this.#terminal?.stream;
+    while (stream !== undefined && !stream.destroyed && stream.read() !== null);
     this.#news.destroy();
     this.close();
   }
@@ -150,7 +150,7 @@ export class ContainerRun {
   /** Closes everything, once. */
   close(): void {
     this.#stdin.disconnect();
-    for (const { stream } of this.#pipes) stream.destroy();
+    for (const pipe of this.#pipes) pipe.close();
     if (this.#terminal === undefined) return;
     this.#closeInner();
     this.#terminal.stream.destroy();

@@ -214,18 +214,24 @@ export class Supervisor implements Engine {
 
   async wait(reference: string, condition: WaitCondition, abort: AbortSignal): ReturnType<Engine["wait"]> {
     const container = this.#container(reference);
-    const aborted = new Promise<never>((_resolve, reject) => {
-      abort.addEventListener("abort", () => reject(abort.reason), { once: true });
-    });
-    aborted.catch(() => undefined);
     const { exit, state } = container.record;
     if (condition === "not-running" && !container.running && state !== "restarting")
       return { code: exit?.code ?? 0, error: exit?.error };
     let last: ExitRecord | undefined = exit;
-    const ended = container.nextExit(abort).then((how) => {
+    // Whichever comes first: nothing of the others stays.
+    const over = new AbortController();
+    const aborted = new Promise<never>((_resolve, reject) => {
+      abort.addEventListener("abort", () => reject(abort.reason), { signal: over.signal });
+    });
+    const ended = container.nextExit(over.signal).then((how) => {
       last = how;
     });
-    await Promise.race([condition === "removed" ? container.removal(abort) : ended, aborted]);
+    try {
+      abort.throwIfAborted();
+      await Promise.race([condition === "removed" ? container.removal(over.signal) : ended, aborted]);
+    } finally {
+      over.abort();
+    }
     return { code: last?.code ?? 0, error: last?.error };
   }
 

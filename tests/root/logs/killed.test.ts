@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type TestHost, withTestHost } from "../../harness/host.ts";
@@ -10,6 +10,12 @@ async function works(host: TestHost, ...args: readonly string[]): Promise<string
   const { code, stdout, stderr } = await host.mdocker(args);
   expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
   return stdout;
+}
+
+/** Something has left the FIFO of its stdout. */
+function spooled({ place }: TestHost, id: string): boolean {
+  const file = statSync(join(place.state, "containers", id, "spool-stdout"), { throwIfNoEntry: false });
+  return (file?.size ?? 0) > 0;
 }
 
 test("what was written before, while and after no supervisor was there is all in the log", async () => {
@@ -24,7 +30,7 @@ echo over`;
       const killed = supervisorOf(host.place);
       const id = (await works(host, "ps", "-q", "--no-trunc")).trim();
       // It has left the FIFO when it is kept here.
-      await expect.poll(() => existsSync(join(host.place.state, "containers", id, "open-lines"))).toBe(true);
+      await expect.poll(() => spooled(host, id)).toBe(true);
       await endSupervisor(host.place, "SIGKILL");
       await works(host, "exec", "c", "/bin/touch", "/tmp/go");
       // Nobody reads: it waits in the FIFO.
@@ -58,14 +64,56 @@ test("a line that was not ended stays, also when the monitor is killed with the 
       const [record] = JSON.parse(await works(host, "inspect", "c")) as [
         { id: string; monitor: { pid: number } },
       ];
-      await expect
-        .poll(() => existsSync(join(host.place.state, "containers", record.id, "open-lines")))
-        .toBe(true);
+      await expect.poll(() => spooled(host, record.id)).toBe(true);
       await endSupervisor(host.place, "SIGKILL");
       process.kill(record.monitor.pid, "SIGKILL");
       // Its pid 1 goes with it.
       await expect.poll(async () => (await works(host, "ps", "-q")).trim()).toBe("");
       expect(await works(host, "logs", "c")).toBe("not ended");
+      await works(host, "rm", "c");
+      await endSupervisor(host.place);
+    },
+    { image: await sharedLabImage() },
+  );
+});
+
+test("a supervisor that is killed again and again under continuous output costs no line, and doubles none", async () => {
+  await withTestHost(
+    async (host) => {
+      // Both streams at once; some lines do not fit into one message of a log.
+      const script = `n=1; while ! test -e /tmp/over; do seq $n $((n + 4999)) | tee /dev/stderr
+printf '%20000s\\n' $n | tee /dev/stderr; n=$((n + 5000)); done; echo end $n`;
+      await works(host, "run", "-d", "--net", "none", "--name", "c", "/bin/sh", "-c", script);
+      for (let life = 0; life < 6; life++) {
+        const id = (await works(host, "ps", "-q", "--no-trunc")).trim();
+        const file = join(host.place.root, "containers", id, `${id}-json.log`);
+        const size = (): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+        const enough = size() + 200_000 * (1 + (life % 3));
+        await expect.poll(size, { timeout: 30_000, interval: 3 }).toBeGreaterThan(enough);
+        await endSupervisor(host.place, "SIGKILL");
+        // Starts the next one.
+        await works(host, "events", "--until", "0");
+      }
+      await works(host, "exec", "c", "/bin/touch", "/tmp/over");
+      expect(await works(host, "wait", "c")).toBe("0\n");
+      const { stdout, stderr } = await host.mdocker(["logs", "c"], { deadline: 50_000 });
+      const end = Number(/^end (\d+)$/m.exec(stdout)?.[1]);
+      expect(end).toBeGreaterThan(5_000);
+      const expected: string[] = [];
+      for (let n = 1; n < end; n += 5_000) {
+        for (let line = n; line < n + 5_000; line++) expected.push(`${line}\n`);
+        expected.push(`${String(n).padStart(20_000)}\n`);
+      }
+      for (const [text, wanted] of [
+        [stdout, [...expected, `end ${end}\n`]],
+        [stderr, expected],
+      ] as const) {
+        const lines = text.split(/(?<=\n)/);
+        const wrong = lines.findIndex((line, at) => line !== wanted[at]);
+        expect({ at: wrong, found: lines[wrong], lines: lines.length }).toEqual({
+          ...{ at: -1, found: undefined, lines: wanted.length },
+        });
+      }
       await works(host, "rm", "c");
       await endSupervisor(host.place);
     },

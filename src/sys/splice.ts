@@ -1,0 +1,38 @@
+import { SyscallError } from "../core/errors.ts";
+import { cFunction } from "./call.ts";
+import { errnoName } from "./errno.ts";
+import { lastErrno } from "./native.ts";
+
+const SPLICE_F_NONBLOCK = 2;
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
+const EINTR = 4;
+const EAGAIN = 11;
+
+const offset = Buffer.alloc(8);
+
+/**
+ * splice(2): moves up to `most` bytes from a pipe into a file, to `at`. The kernel does that in one piece: what has left
+ * the pipe is in the file, whenever the process is killed. Answers how many there were, 0 at the end of the pipe, and
+ * undefined when there is nothing now.
+ * @throws SyscallError
+ */
+export function spliceToFile(pipe: number, file: number, at: number, most: number): number | undefined {
+  const splice = cFunction(
+    "long splice(int from, void *fromOffset, int to, void *toOffset, unsigned long length, unsigned int flags)",
+  );
+  for (;;) {
+    offset.writeBigInt64LE(BigInt(at));
+    const moved = Number(splice(pipe, null, file, offset, most, SPLICE_F_NONBLOCK));
+    if (moved >= 0) return moved;
+    const errno = lastErrno();
+    if (errno === EAGAIN) return undefined;
+    if (errno !== EINTR) throw new SyscallError({ call: "splice", errno: errnoName(errno) });
+  }
+}
+
+/** fallocate(2): gives back what a file has from `from` to `to`; it reads as zeros then. False where that cannot be done. */
+export function punchHole(file: number, from: number, to: number): boolean {
+  const fallocate = cFunction("int fallocate(int fd, int mode, long offset, long length)");
+  return Number(fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, to - from)) === 0;
+}
