@@ -1,0 +1,7 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { home } from "../../src/core/home.ts";
+import { firewallPage } from "./firewall.ts";
+
+/** Writes the pages of docs/ that are made from the program itself. */
+writeFileSync(join(home, "docs/firewall.md"), firewallPage());
