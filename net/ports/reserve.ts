@@ -8,7 +8,7 @@ import { isAlive, type ProcessIdentity } from "../../src/sys/process.ts";
 import { ipBytes } from "../netlink/ip.ts";
 import { ensureNetworkFolder, networksLock } from "../state.ts";
 import { findHolder, onlyLingers } from "./holder.ts";
-import { isWildcard } from "./publication.ts";
+import { isLoopback, isWildcard } from "./publication.ts";
 import { type PortsEntry, readPorts, writePorts } from "./state.ts";
 
 /** A mapping whose address of the host is known. */
@@ -125,7 +125,8 @@ class Reserver {
       if (hasErrno(error, "EPROTONOSUPPORT", "ESOCKTNOSUPPORT")) return this.#takeUnbound(mapping, port);
       if (hasErrno(error, "EADDRINUSE"))
         return `${shown} is in use by ${findHolder(protocol, port) ?? "another program"}`;
-      if (hasErrno(error, "EADDRNOTAVAIL")) return `no interface of the host has the address ${hostAddress}`;
+      if (hasErrno(error, "EADDRNOTAVAIL"))
+        return `no interface of the host${isLoopback(hostAddress) ? " that is up" : ""} has the address ${hostAddress}`;
       if (hasErrno(error, "EACCES")) return `${shown} may not be bound: a port below 1024 needs root`;
       if (hasErrno(error, "EAFNOSUPPORT")) return `the kernel has no IPv6 here`;
       throw error;

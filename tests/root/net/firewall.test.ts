@@ -1,0 +1,353 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ensureNetwork } from "../../../net/bring-up.ts";
+import { type Family, tables } from "../../../net/chain.ts";
+import { applyChains } from "../../../net/firewall.ts";
+import { openIptables } from "../../../net/iptables.ts";
+import { dumpConnections, parseConnection, withConntrack } from "../../../net/netlink/conntrack.ts";
+import { AF_INET } from "../../../net/netlink/ip.ts";
+import { defaultNetwork, type LiveNetwork } from "../../../net/network.ts";
+import type { Publication } from "../../../net/ports/publication.ts";
+import { collectPublications, describePublication, publish, unpublish } from "../../../net/ports/publish.ts";
+import { reservePorts } from "../../../net/ports/reserve.ts";
+import { readPublications } from "../../../net/ports/state.ts";
+import { parseSaved } from "../../../net/reconcile.ts";
+import { desiredChains } from "../../../net/rules.ts";
+import { removeNetwork } from "../../../net/tear-down.ts";
+import type { PerformedAction } from "../../../src/core/explain.ts";
+import type { Instance } from "../../../src/core/paths.ts";
+import type { PortMapping } from "../../../src/core/port-mapping.ts";
+import { bundle } from "../../harness/bundle.ts";
+import { type Running, startCommand } from "../../harness/command.ts";
+import { firewallCases } from "../../harness/firewall-cases.ts";
+import { runHere } from "../../harness/netns.ts";
+import { containerId, hostState, onNetworkSite, self } from "../../harness/network-site.ts";
+
+// nftables of other versions print rules in their own way:
+// @vm
+
+const backends = ["nft", "legacy"] as const;
+let chosen: string | undefined;
+beforeEach(() => {
+  chosen = process.env["MDOCKER_IPTABLES"];
+});
+afterEach(() => {
+  if (chosen === undefined) delete process.env["MDOCKER_IPTABLES"];
+  else process.env["MDOCKER_IPTABLES"] = chosen;
+});
+
+/** Our chains as the kernel has them and as they shall be, by table. */
+function compare(
+  family: Family,
+  networks: Parameters<typeof desiredChains>[1],
+  published: readonly Publication[],
+) {
+  const saved = openIptables(family).save();
+  const wanted = desiredChains("mdocker", networks, published, family);
+  const found = tables.flatMap((table) =>
+    [...parseSaved(saved, table)]
+      .filter(([name]) => name.startsWith("MDOCKER"))
+      .map(([name, rules]) => `${table} ${name}\n${rules.map((words) => words.join(" ")).join("\n")}`),
+  );
+  const own = wanted
+    .filter(({ kind }) => kind === "own" || kind === "user")
+    .map(
+      ({ table, name, rules }) => `${table} ${name}\n${rules.map(({ words }) => words.join(" ")).join("\n")}`,
+    );
+  return { found: found.sort(), wanted: own.sort() };
+}
+
+describe.each(backends)("on iptables-%s", (backend) => {
+  test("every golden rule set is what the kernel has after it was applied, whatever was there before", async () => {
+    process.env["MDOCKER_IPTABLES"] = backend;
+    await onNetworkSite(async () => {
+      for (const family of [4, 6] as const) {
+        const iptables = openIptables(family);
+        for (const { name, networks, publications } of firewallCases) {
+          applyChains(iptables, { owner: "mdocker", networks, publications });
+          const { found, wanted } = compare(family, networks, publications);
+          expect({ name, family, found }).toEqual({ name, family, found: wanted });
+        }
+        applyChains(iptables, { owner: "mdocker", networks: [], publications: [] });
+        expect(iptables.save()).not.toContain("MDOCKER");
+      }
+    });
+  });
+
+  test("what is published by lines is what comparing would make, in any order, and goes without a trace", async () => {
+    process.env["MDOCKER_IPTABLES"] = backend;
+    await onNetworkSite(async ({ instance }) => {
+      const { network } = await ensureNetwork(instance, await defaultNetwork(instance));
+      runHere("ip", "link", "set", "lo", "up");
+      const fresh = hostState();
+      const agree = (): void => {
+        const { found, wanted } = compare(4, [network], readPublications(instance));
+        expect(found).toEqual(wanted);
+      };
+      const held = [1, 2, 3].map((at) =>
+        publishFor(instance, network, at, [
+          { protocol: "tcp", containerPort: 80, hostPort: 8000 + at },
+          { protocol: "udp", containerPort: 53, hostPort: 8000 + at, hostAddress: "0.0.0.0" },
+        ]),
+      );
+      agree();
+      expect(readPublications(instance)).toHaveLength(3);
+      expect(localnet()).toBe("1");
+      unpublish(instance, containerId(2));
+      agree();
+      publishFor(instance, network, 2, [{ protocol: "sctp", containerPort: 9, hostPort: 8009 }]);
+      agree();
+      // Another's chains are flushed behind our back: the next change compares, and mends what is missing.
+      runHere(`iptables-${backend}`, "-t", "nat", "-F", "MDOCKER");
+      unpublish(instance, containerId(1));
+      agree();
+      expect(readPublications(instance)).toHaveLength(2);
+      for (const at of [2, 3]) unpublish(instance, containerId(at));
+      unpublish(instance, containerId(3));
+      agree();
+      expect(localnet()).toBe("0");
+      expect(hostState()).toBe(fresh);
+      for (const socket of held.flat()) closeSync(socket);
+      expect(await removeNetwork(instance, network)).toBe(true);
+    });
+  });
+});
+
+const localnet = (): string => readFileSync("/proc/sys/net/ipv4/conf/mdocker0/route_localnet", "utf8").trim();
+
+type Asked = PortMapping;
+
+/** Reserves and publishes for container `at`, 10.200.1.(at + 1); returns the sockets. */
+function publishFor(
+  instance: Instance,
+  network: LiveNetwork["network"],
+  at: number,
+  mappings: readonly Asked[],
+  done?: PerformedAction[],
+): readonly number[] {
+  const container = containerId(at);
+  const { ports, sockets } = reservePorts(instance, {
+    container,
+    owner: self(),
+    mappings: mappings.map((it) => ({ ...it, hostAddress: it.hostAddress ?? "127.0.0.1" })),
+    nameOf: () => "web",
+  });
+  const publication = { network: network.name, container, address: `10.200.1.${at + 1}`, ports };
+  publish(instance, { network, publication, owner: self() }, done && ((action) => done.push(action)));
+  if (done !== undefined)
+    expect(done.map(({ ms: _, ...action }) => action)).toEqual(describePublication(network, publication));
+  return sockets;
+}
+
+/** Programs that note that they were started, before those of the same name. */
+function spies(folder: string): { readonly path: string; readonly started: () => string[] } {
+  const bin = join(folder, "bin");
+  const log = join(folder, "started");
+  mkdirSync(bin);
+  for (const program of ["iptables", "ip6tables"].flatMap((it) => [it, `${it}-save`, `${it}-restore`])) {
+    const real = runHere("sh", "-c", `command -v ${program}`).trim();
+    writeFileSync(join(bin, program), `#!/bin/sh\necho ${program} >> ${log}\nexec ${real} "$@"\n`);
+    chmodSync(join(bin, program), 0o755);
+  }
+  return {
+    path: `${bin}:${process.env["PATH"]}`,
+    started: () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []),
+  };
+}
+
+test("publishing costs one iptables-restore, and so does taking it back", async () => {
+  await onNetworkSite(async ({ instance }) => {
+    const { network } = await ensureNetwork(instance, await defaultNetwork(instance));
+    runHere("ip", "link", "set", "lo", "up");
+    const { path, started } = spies(instance.state);
+    const before = process.env["PATH"];
+    process.env["PATH"] = path;
+    try {
+      unpublish(instance, containerId(9));
+      expect(await ensureNetwork(instance, network)).toMatchObject({ network });
+      expect(started()).toEqual([]);
+      const done: PerformedAction[] = [];
+      const sockets = publishFor(
+        instance,
+        network,
+        1,
+        [{ protocol: "tcp", containerPort: 80, hostPort: 8080 }],
+        done,
+      );
+      expect(started()).toEqual(["iptables-restore"]);
+      expect(done.at(-1)?.ms).toBeGreaterThan(0);
+      unpublish(instance, containerId(1));
+      expect(started()).toEqual(["iptables-restore", "iptables-restore"]);
+      for (const socket of sockets) closeSync(socket);
+    } finally {
+      process.env["PATH"] = before;
+    }
+  });
+});
+
+describe("a port of the host", () => {
+  const take = (instance: Instance, at: number, ...mappings: (PortMapping & { hostAddress: string })[]) =>
+    reservePorts(instance, { container: containerId(at), owner: self(), mappings, nameOf: () => "web" });
+  const tcp = (hostPort: number, hostAddress = "127.0.0.1") =>
+    ({ protocol: "tcp", containerPort: 80, hostPort, hostAddress }) as const;
+
+  test("belongs to one container, and to nobody else while its sockets are open", async () => {
+    await onNetworkSite(async ({ instance }) => {
+      runHere("ip", "link", "set", "lo", "up");
+      const { ports, sockets } = take(instance, 1, tcp(8080), { ...tcp(8080), protocol: "udp" });
+      expect(ports.map(({ hostPort, protocol }) => `${hostPort}/${protocol}`)).toEqual([
+        "8080/tcp",
+        "8080/udp",
+      ]);
+      expect(() => take(instance, 2, tcp(8080))).toThrow(
+        `-p 127.0.0.1:8080:80: 127.0.0.1:8080/tcp is in use by container web (${containerId(1).slice(0, 12)})`,
+      );
+      expect(() => take(instance, 2, tcp(8080, "0.0.0.0"))).toThrow(
+        "0.0.0.0:8080/tcp is in use by container web",
+      );
+      expect(() => take(instance, 2, tcp(8081), tcp(8081))).toThrow("127.0.0.1:8081/tcp is asked for twice");
+      expect(() => take(instance, 2, tcp(8081, "192.0.2.77"))).toThrow(
+        "no interface of the host has the address 192.0.2.77",
+      );
+      // Of several that could not be had, none is kept.
+      expect(() => take(instance, 2, tcp(8082), tcp(8080))).toThrow("in use");
+      const [other] = take(instance, 2, { ...tcp(8080), lastHostPort: 8083 }).ports;
+      expect(other?.hostPort).toBe(8081);
+      expect(() => take(instance, 3, { ...tcp(8080), lastHostPort: 8081 })).toThrow(
+        "none of the ports 8080 to 8081 is free; the last: 127.0.0.1:8081/tcp is in use",
+      );
+      // No program of the host can have it either.
+      const nc = startCommand(["nc", "-l", "127.0.0.1", "8080"]);
+      expect(await nc.ended).toMatchObject({ code: 1, stderr: expect.stringMatching(/in use/) });
+      const any = take(instance, 4, { protocol: "tcp", containerPort: 80, hostAddress: "127.0.0.1" });
+      expect(any.ports[0]?.hostPort).toBeGreaterThan(1023);
+      for (const socket of [...sockets, ...any.sockets]) closeSync(socket);
+    });
+  });
+
+  test("that a program listens on is refused, and the program named", async () => {
+    await onNetworkSite(async ({ instance }) => {
+      runHere("ip", "link", "set", "lo", "up");
+      const server = startCommand([
+        process.execPath,
+        "-e",
+        'require("net").createServer().listen(8080, "0.0.0.0", () => console.log("listening"));',
+      ]);
+      await server.says(/listening/);
+      expect(() => take(instance, 1, tcp(8080))).toThrow(
+        new RegExp(
+          `127.0.0.1:8080/tcp is in use by \\S+ \\(pid ${server.pid}\\): choose another port of the host`,
+        ),
+      );
+      server.child.kill();
+      await server.ended;
+      const { sockets } = take(instance, 1, tcp(8080));
+      for (const socket of sockets) closeSync(socket);
+    });
+  });
+
+  test("is one of its own for each of fifty that ask at once", async () => {
+    const program = bundle("port-holder");
+    const running: Running[] = [];
+    try {
+      await onNetworkSite(async ({ instance }) => {
+        runHere("ip", "link", "set", "lo", "up");
+        const start = (at: number): Running => {
+          const holder = startCommand([
+            "node",
+            program.path,
+            instance.state,
+            containerId(at),
+            "9000",
+            "9049",
+          ]);
+          running.push(holder);
+          return holder;
+        };
+        const holders = Array.from({ length: 50 }, (_, at) => start(at));
+        await Promise.all(holders.map(({ says }) => says(/^ready$/m)));
+        for (const { child } of holders) child.stdin.write("go\n");
+        const said = await Promise.all(holders.map(({ says }) => says(/^(took|failed) (.*)$/m)));
+        const pairs = said.map(([, , ports = ""]) => ports.split(" "));
+        for (const which of [0, 1]) expect(new Set(pairs.map((pair) => pair[which])).size).toBe(50);
+        const late = start(50);
+        await late.says(/^ready$/m);
+        // Who is killed leaves its ports to others.
+        holders[0]?.child.kill("SIGKILL");
+        await holders[0]?.ended;
+        late.child.stdin.write("go\n");
+        expect((await late.says(/^took (.*)$/m))[1]).toBe(pairs[0]?.join(" "));
+        for (const { child } of running) child.stdin.end();
+        await Promise.all(running.map(({ ended }) => ended));
+      });
+    } finally {
+      for (const { child } of running) child.kill("SIGKILL");
+      program.remove();
+    }
+  });
+});
+
+test("an old flow of udp goes where the port leads now, and is forgotten when it leads nowhere", async () => {
+  await onNetworkSite(async (site) => {
+    const { instance } = site;
+    runHere("ip", "link", "set", "lo", "up");
+    const live = await ensureNetwork(instance, await defaultNetwork(instance));
+    const { netns, endpoint } = await site.container(live, 1);
+    const outside = site.outside();
+    const path = (fd: number): string => `/proc/${process.pid}/fd/${fd}`;
+    const send = (): void => {
+      const line = "printf hello | nc -u -p 4444 -q 0 -w 1 192.0.2.1 5300 || true";
+      outside.run("sh", "-c", line);
+    };
+    const tracked = () =>
+      withConntrack((client) =>
+        client
+          .dump(dumpConnections({ family: AF_INET, protocol: 17, originalDestinationPort: 5300 }))
+          .flatMap((payload) => parseConnection(payload) ?? []),
+      ).filter(({ original }) => original.sourcePort === 4444);
+    send();
+    expect(tracked().map(({ reply }) => reply.source)).toEqual(["192.0.2.1"]);
+    const receiver = startCommand(["nsenter", `--net=${path(netns.fd)}`, "nc", "-u", "-l", "-W", "1", "53"]);
+    const container = containerId(1);
+    const { ports, sockets } = reservePorts(instance, {
+      container,
+      owner: self(),
+      mappings: [{ protocol: "udp", containerPort: 53, hostAddress: "0.0.0.0", hostPort: 5300 }],
+      nameOf: () => undefined,
+    });
+    const publication = { network: "bridge", container, address: endpoint.address, ports };
+    publish(instance, { network: live.network, publication, owner: self() });
+    expect(tracked()).toEqual([]);
+    // Until nc listens there is nobody to hear.
+    while (!receiver.output().includes("hello")) {
+      send();
+      await pause(20);
+    }
+    await receiver.ended;
+    expect(receiver.output()).toContain("hello");
+    expect(tracked().map(({ reply }) => reply.source)).toEqual([endpoint.address]);
+    unpublish(instance, container);
+    expect(tracked()).toEqual([]);
+    for (const socket of sockets) closeSync(socket);
+  });
+});
+
+test("what the dead have published is collected", async () => {
+  await onNetworkSite(async ({ instance }) => {
+    const { network } = await ensureNetwork(instance, await defaultNetwork(instance));
+    const fresh = hostState();
+    const dead = startCommand(["sleep", "0"]);
+    const { startTime } = self();
+    const ports = [{ protocol: "tcp", containerPort: 80, hostAddress: "127.0.0.1", hostPort: 8080 }] as const;
+    const publication = { network: "bridge", container: containerId(1), address: "10.200.1.2", ports };
+    publish(instance, { network, publication, owner: { pid: dead.pid, startTime: `${startTime}0` } });
+    await dead.ended;
+    expect(hostState()).not.toBe(fresh);
+    expect(readPublications(instance)).toEqual([]);
+    expect(collectPublications(instance)).toEqual([containerId(1)]);
+    expect(collectPublications(instance)).toEqual([]);
+    expect(hostState()).toBe(fresh);
+  });
+});
