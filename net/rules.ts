@@ -128,7 +128,7 @@ export function desiredChains(
       rules: [
         ...each(
           present,
-          ({ masquerade, internal }) => masquerade && !internal,
+          ({ masquerade, internal, subnet }) => masquerade && !internal && subnet !== "",
           ({ subnet, bridge }) => [
             `-s ${subnet} ! -o ${bridge}`,
             "MASQUERADE",

@@ -222,18 +222,18 @@ export function collectPublications(instance: Instance): readonly string[] {
 }
 
 /**
- * Takes back what leads to an address that a container has just been given, and was published by another: whoever had it
+ * Takes back what leads to addresses that a container has just been given, and was published by another: whoever had them
  * is dead. Without any publication it costs the look for a file.
  */
-export function releaseAddress(
+export function releaseAddresses(
   instance: Instance,
-  network: string,
-  address: string,
-  container: string,
+  { network, container, address, address6 = "" }: Omit<Publication, "ports">,
 ): void {
+  const same = (entry: PortsEntry): boolean =>
+    (address !== "" && entry.address === address) || (address6 !== "" && entry.address6 === address6);
   withdraw(
     instance,
-    (entry) => entry.network === network && entry.address === address && entry.container !== container,
+    (entry) => entry.network === network && entry.container !== container && same(entry),
     false,
   );
 }

@@ -24,8 +24,9 @@ function unique(rules: readonly Rule[]): Rule[] {
 }
 
 /** The ports of a publication that are of one address family. */
-function portsOf({ ports, address6 }: Publication, family: Family): readonly PublishedPort[] {
-  if (family === 6 && address6 === undefined) return [];
+function portsOf({ ports, address, address6 = "" }: Publication, family: Family): readonly PublishedPort[] {
+  // It has no address of that family on the network.
+  if ((family === 4 ? address : address6) === "") return [];
   return ports.filter(({ hostAddress }) => hostAddress.includes(":") === (family === 6));
 }
 

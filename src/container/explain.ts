@@ -88,11 +88,8 @@ function describeLater({ id, publishing }: Prepared, leases: Leases): PlannedAct
   const ports = mappings.map(({ hostAddress, hostPort = exampleHostPort, containerPort, protocol }) => {
     return { hostAddress, hostPort, containerPort, protocol };
   });
-  const { address } = leaseOf(leases, connection);
-  return describePublication(
-    connection.network,
-    publicationOf(id, { network: connection.network.name, address }, ports),
-  );
+  const endpoint = { ...leaseOf(leases, connection), network: connection.network.name };
+  return describePublication(connection.network, publicationOf(id, endpoint, ports));
 }
 
 /** What mdocker itself does for a step, as `--explain` shows it. */

@@ -224,8 +224,10 @@ async function lease(start: Start, { network, attachment, number }: Connection):
   });
   start.leases[number] = taken;
   // Of one who had the address, and was killed, with all that would have taken it back.
-  if (existsSync(portsFile(instance)))
-    (await import("../../net/ports/publish.ts")).releaseAddress(instance, network.name, taken.address, id);
+  if (existsSync(portsFile(instance))) {
+    const { releaseAddresses } = await import("../../net/ports/publish.ts");
+    releaseAddresses(instance, { ...taken, network: network.name, container: id });
+  }
 }
 
 /** Runs `act` with the network namespace of the waiting child open. */

@@ -1,3 +1,4 @@
+import { hasBridge } from "../../net/network.ts";
 import type { Publication } from "../../net/ports/publication.ts";
 import type { BoundMapping } from "../../net/ports/reserve.ts";
 import { UsageError } from "../core/errors.ts";
@@ -41,8 +42,7 @@ export function exposedPorts(request: RunRequest, image: readonly string[] = [])
 
 /** True for a network that the host can lead ports to: it is on it, and there is a way in. */
 export function canPublish({ network }: Pick<Connection, "network">): boolean {
-  const { driver = "bridge", internal } = network;
-  return !internal && (driver === "bridge" || driver === "vxlan");
+  return !network.internal && hasBridge(network);
 }
 
 /** What a port that is open to all opens, in one line. */
@@ -76,12 +76,17 @@ export function planPublishing(
       notes: [`no port is published: nothing outside reaches network ${names}`],
     };
   }
-  const { hostBinding = localhost, name, subnet6 } = connection.network;
+  const { hostBinding = localhost, name, subnet, subnet6 } = connection.network;
   const mappings = asked.map((mapping) => ({ ...mapping, hostAddress: mapping.hostAddress ?? hostBinding }));
   const v6 = mappings.find(({ hostAddress }) => hostAddress.includes(":"));
   if (v6 !== undefined && subnet6 === undefined)
     throw new UsageError(
       `-p [${v6.hostAddress}]:${v6.hostPort ?? ""}:${v6.containerPort}: network ${name} has no IPv6: make one with mdocker network create --ipv6`,
+    );
+  const v4 = mappings.find(({ hostAddress }) => !hostAddress.includes(":"));
+  if (v4 !== undefined && subnet === "")
+    throw new UsageError(
+      `-p ${v4.hostAddress}:${v4.hostPort ?? ""}:${v4.containerPort}: network ${name} has no IPv4: publish on an IPv6 address, such as [::]`,
     );
   return { publishing: { mappings, connection }, notes: noteOf(mappings) };
 }
@@ -89,8 +94,8 @@ export function planPublishing(
 /** What a container publishes by one of its interfaces. */
 export function publicationOf(
   container: string,
-  { network, address }: { readonly network: string; readonly address: string },
+  { network, address, address6 }: Pick<Publication, "network" | "address" | "address6">,
   ports: readonly PublishedPort[],
 ): Publication {
-  return { network, container, address, ports };
+  return { network, container, address, address6, ports };
 }
