@@ -66,6 +66,12 @@ test("filters, columns, sizes and templates of real containers", async () => {
   const format =
     '{{.name}}:{{range $i, $e := .endpoints}}{{if $i}},{{end}}{{$e.ifname | upper}}{{end}} {{index .labels "tier"}}';
   expect(await said("inspect", "--format", format, "web")).toBe("web:ETH0 front\n");
+  const asDocker =
+    "{{.Name}} {{.State.Status}} {{.State.Pid}} {{.NetworkSettings.Networks.bridge.IPAddress}}";
+  const own = "/{{.name}} {{.state}} {{.init.pid}} {{(index .endpoints 0).address}}";
+  expect(await said("inspect", "--format", asDocker, "web")).toBe(
+    await said("inspect", "--format", own, "web"),
+  );
 
   await said("rm", "-f", "web", "job", "old");
   await web.ended;
