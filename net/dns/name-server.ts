@@ -4,27 +4,15 @@ import type { Instance } from "../../src/core/paths.ts";
 import { duplicate } from "../../src/sys/inet.ts";
 import { networkFile, networksFolder } from "../state.ts";
 import { addressBytes } from "./address.ts";
+import { answerMessage } from "./answer.ts";
 import { Forwarder, type Server } from "./forwarder.ts";
+import { isSame } from "./host-listener.ts";
 import { HostServers, serversAt } from "./host-servers.ts";
 import { type Asker, Listener, type Reply } from "./listener.ts";
-import {
-  type Answer,
-  type Query,
-  readQuery,
-  responseCode,
-  roomOf,
-  writeAnswer,
-  writeFormatError,
-} from "./message.ts";
+import { type Answer, type Query, responseCode } from "./message.ts";
+import { OwnAddresses } from "./own-addresses.ts";
 import { answerOwn } from "./resolve.ts";
-import {
-  type AddressSockets,
-  bindSockets,
-  dropSockets,
-  holdSockets,
-  namesAddresses,
-  socketsAt,
-} from "./sockets.ts";
+import { type AddressSockets, dropSockets, holdSockets, namesAddresses, socketsAt } from "./sockets.ts";
 import type { Zone } from "./zone.ts";
 import { Zones } from "./zones.ts";
 
@@ -32,14 +20,11 @@ import { Zones } from "./zones.ts";
 const maxTries = 8;
 const firstRetryMs = 25;
 
-/** Types that ask for whole zones (RFC 5936, RFC 1995): there are none to be had. */
-const transfers: ReadonlySet<number> = new Set([251, 252]);
-
-/** The code of an answer that says no more: to what is not to be done for anybody. */
-function refusal({ opcode, edns, type }: Query): number | undefined {
-  if (opcode !== 0) return responseCode.notImplemented;
-  if ((edns?.version ?? 0) > 0) return responseCode.badVersion;
-  return transfers.has(type) ? responseCode.refused : undefined;
+export interface NameServerOptions {
+  /** Names the host's servers. Default: /etc/resolv.conf. */
+  readonly resolvConf?: string | undefined;
+  /** Where the host itself asks us: not to be asked for what containers may know. */
+  readonly forHost?: Server | undefined;
 }
 
 /**
@@ -51,18 +36,20 @@ export class NameServer {
   readonly #zones: Zones;
   readonly #forwarder = new Forwarder();
   readonly #hostServers: HostServers;
+  readonly #ownAddresses = new OwnAddresses();
   /** By address. */
   readonly #listeners = new Map<string, { readonly name: string; readonly listener: Listener }>();
   readonly #watchers = new Map<string, FSWatcher>();
-  #forHost: { readonly address: string; readonly port: number; readonly listener: Listener } | undefined;
+  readonly #forHost: Server | undefined;
   #timer: NodeJS.Timeout | undefined;
   #tries = 0;
   #closed = false;
 
-  constructor(instance: Instance, resolvConf?: string) {
+  constructor(instance: Instance, { resolvConf, forHost }: NameServerOptions = {}) {
     this.#instance = instance;
     this.#zones = new Zones(instance);
     this.#hostServers = new HostServers(resolvConf);
+    this.#forHost = forHost;
   }
 
   /** Begins to answer. */
@@ -145,41 +132,25 @@ export class NameServer {
     this.#listeners.set(address, { name, listener });
   }
 
-  /** Answers the host too, at an address of its loopback. False when another process has it. */
-  listenForHost(address: string, port: number): boolean {
-    const sockets = bindSockets(address, port);
-    if (sockets === undefined) return false;
-    const listener = new Listener({ ...sockets, six: address.includes(":") }, (message, asker) =>
-      this.#answer(message, asker, (query) => {
-        const own = answerOwn(query, this.#zones.all());
-        return own ?? this.#othersThanUs();
-      }),
-    );
-    listener.unref();
-    this.#forHost = { address, port, listener };
-    return true;
-  }
-
-  /** The host's servers, without ourselves: we would ask ourselves for ever. */
-  #othersThanUs(): readonly Server[] {
+  /** Servers without ourselves: we would ask ourselves for ever. */
+  #othersThanUs(servers: readonly Server[]): readonly Server[] {
     const own = this.#forHost;
-    return this.#hostServers
-      .list()
-      .filter(
-        ({ address, port }) =>
-          !this.#listeners.has(address) && !(own?.address === address && own.port === port),
-      );
+    return servers.filter(
+      (one) => !this.#listeners.has(one.address) && (own === undefined || !isSame(one, own)),
+    );
   }
 
   #handle(message: Buffer, asker: Asker, name: string): Reply {
     const address = addressBytes(asker.address);
     const zone = this.#zones.zone(name);
+    if (address === undefined || zone === undefined) return undefined;
     // A gateway is an address of the host: others than the network's own could reach it, and are not answered.
-    if (address === undefined || zone === undefined || !zone.covers(address)) return undefined;
-    return this.#answer(
+    if (!zone.covers(address) && !this.#ownAddresses.has(address)) return undefined;
+    return answerMessage(
       message,
       asker,
       (query) => answerOwn(query, [zone]) ?? this.#beyond(query, zone, address),
+      this.#forwarder,
     );
   }
 
@@ -194,21 +165,9 @@ export class NameServer {
     const own = answerOwn(query, others);
     if (own !== undefined) return own;
     if ([zone, ...others].every(({ network }) => network.internal)) return { code: responseCode.refused };
-    return host?.servers === undefined ? this.#othersThanUs() : serversAt(host.servers);
-  }
-
-  #answer(message: Buffer, asker: Asker, find: (query: Query) => Answer | readonly Server[]): Reply {
-    const query = readQuery(message);
-    if (query === undefined) return undefined;
-    if (query === "malformed") return writeFormatError(message);
-    const room = asker.tcp ? 65_535 : roomOf(query);
-    const refused = refusal(query);
-    if (refused !== undefined) return writeAnswer(query, { code: refused }, room);
-    const found = find(query);
-    if ("code" in found) return writeAnswer(query, found, room);
-    // Who does not want us to ask others gets nothing else.
-    if (!query.recursion) return writeAnswer(query, { code: responseCode.refused }, room);
-    return this.#forwarder.ask(query, found, asker.address, asker.tcp);
+    return this.#othersThanUs(
+      host?.servers === undefined ? this.#hostServers.list() : serversAt(host.servers),
+    );
   }
 
   /** Takes no more questions, and gives up those that others were asked. The sockets stay held. */
@@ -218,7 +177,6 @@ export class NameServer {
     for (const watcher of this.#watchers.values()) watcher.close();
     for (const { listener } of this.#listeners.values()) listener.close();
     this.#listeners.clear();
-    this.#forHost?.listener.close();
     this.#forwarder.close();
   }
 }

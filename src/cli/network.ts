@@ -5,6 +5,7 @@ import { addImpair } from "./network/impair.ts";
 import { addInspect } from "./network/inspect.ts";
 import { addList } from "./network/list.ts";
 import { addRemove } from "./network/remove.ts";
+import { addResolve } from "./network/resolve.ts";
 import { addWhy } from "./network/why.ts";
 
 /** Adds `network`: networks of one's own, and who is on them. */
@@ -18,6 +19,7 @@ export function registerNetwork(program: Command): void {
   addInspect(network);
   addRemove(network);
   addConnect(network);
+  addResolve(network);
   addImpair(network);
   addWhy(network);
 }

@@ -5,6 +5,7 @@ import { builtFile } from "../core/home.ts";
 import type { Instance } from "../core/paths.ts";
 import { becomeProgram, passOn } from "../sys/exec.ts";
 import { notifySystemd } from "../sys/notify.ts";
+import { isAddress } from "./address.ts";
 import { say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
@@ -13,6 +14,7 @@ interface SupervisorFlags {
   readonly host?: readonly string[];
   readonly stopContainers?: boolean;
   readonly readyFd?: string;
+  readonly dns?: string;
 }
 
 /** The first of the descriptors that systemd passes (sd_listen_fds(3)). */
@@ -30,6 +32,21 @@ function hostPath(host: string): string | undefined {
   const path = /^unix:\/\/(\/.+)$/.exec(host)?.[1];
   if (path === undefined) throw new UsageError(`-H: ${host}: expected unix:///PATH`);
   return path;
+}
+
+/** Where the host itself may ask for names. @throws UsageError for an address that others reach, too */
+function dnsAddress(
+  text: string | undefined,
+): { readonly address: string; readonly port: number } | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(127\.\d+\.\d+\.\d+|\[::1\])(?::(\d{1,5}))?$/.exec(text);
+  const address = (match?.[1] ?? "").replace(/[[\]]/g, "");
+  const port = Number(match?.[2] ?? 53);
+  if (!isAddress(address) || port < 1 || port > 65_535)
+    throw new UsageError(
+      `--dns: ${text}: expected an address of the loopback, such as 127.0.0.153 or 127.0.0.153:5353`,
+    );
+  return { address, port };
 }
 
 function readyFd(text: string | undefined): number | undefined {
@@ -78,6 +95,7 @@ function endAsked(): Promise<void> {
 async function supervise(instance: Instance, flags: SupervisorFlags): Promise<void> {
   const ready = readyFd(flags.readyFd);
   const fds = systemdFds(process.env);
+  const dns = dnsAddress(flags.dns);
   const paths = (flags.host ?? []).map(hostPath).filter((path) => path !== undefined);
   const tellStarter = starterOf(ready);
   startOverForLong([...fds, ...(ready === undefined ? [] : [ready])]);
@@ -96,7 +114,7 @@ async function supervise(instance: Instance, flags: SupervisorFlags): Promise<vo
     const end = endAsked();
     const { serve } = await import("../supervisor/serve.ts");
     const { translators } = await import("./api/translators.ts");
-    const service = await serve(instance, { paths, fds, translators, say });
+    const service = await serve(instance, { paths, fds, translators, say, dns });
     turn.begun();
     tellStarter("ready");
     tellSystemd("READY=1");
@@ -124,6 +142,10 @@ export function registerSupervisor(program: Command): void {
       "-H, --host <unix:///path>",
       "also listen there (may be given more than once)",
       (value: string, all: readonly string[] = []) => [...all, value],
+    )
+    .option(
+      "--dns <address[:port]>",
+      "answer the names of all networks to the host, too: at an address of its loopback",
     )
     .option("--stop-containers", "stop the containers when it ends")
     .option("--ready-fd <number>", "write a line to this descriptor when requests are taken")

@@ -15,6 +15,12 @@ const waitMs = 20;
 /** So long nobody of us may have port 53 before it is said that another program has. */
 const patienceMs = 2_000;
 
+/** An address of the host's loopback. */
+interface HostAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What this process does for the names of an instance. */
 interface Service {
   /** The foreground containers that it is for, by id, and the addresses at which they ask. */
@@ -57,13 +63,14 @@ async function begin(
   instance: Instance,
   service: Service,
   supervisor: boolean,
+  forHost?: HostAddress,
 ): Promise<Succession | undefined> {
   const { NameServer } = await import("../../net/dns/name-server.ts");
   const { Succession: Made } = await import("../../net/dns/succession.ts");
   if (services.get(instance.state) !== service) return undefined;
   const succession = new Made(instance, {
     first: supervisor,
-    serve: () => new NameServer(instance),
+    serve: () => new NameServer(instance, { forHost }),
     keep: (address) => [...service.users.values()].some((addresses) => addresses.has(address)),
   });
   succession.open();
@@ -106,15 +113,24 @@ export function leaveNames(instance: Instance, id: string): void {
   dropSockets(instance);
 }
 
-/** Answers the names of all networks for as long as this process lives, in the place of whoever did until now. */
-export async function superviseNames(instance: Instance): Promise<{ readonly close: () => void }> {
+/**
+ * Answers the names of all networks for as long as this process lives, in the place of whoever did until now.
+ * @param forHost Where the host itself may ask, too. @throws SetupError when another program has that.
+ */
+export async function superviseNames(
+  instance: Instance,
+  forHost?: HostAddress,
+): Promise<{ readonly close: () => void }> {
+  const { HostListener } = await import("../../net/dns/host-listener.ts");
+  const host = forHost === undefined ? undefined : new HostListener(instance, forHost);
   const service = serviceOf(instance);
   service.supervisor = true;
-  const succession = await begin(instance, service, true);
+  const succession = await begin(instance, service, true, forHost);
   service.succession = succession;
   return {
     close: () => {
       services.delete(instance.state);
+      host?.close();
       succession?.close();
       dropSockets(instance);
     },

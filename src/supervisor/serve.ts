@@ -16,6 +16,8 @@ export interface ServeOptions {
   /** Descriptors that listen already, from systemd. */
   readonly fds: readonly number[];
   readonly translators: Translators;
+  /** Where the host itself may ask for names. */
+  readonly dns?: { readonly address: string; readonly port: number } | undefined;
   /** Shows a line to whoever reads the supervisor's own log. */
   readonly say: (line: string) => void;
 }
@@ -29,13 +31,13 @@ export interface Service {
 /** Keeps the containers of `instance` and serves the Docker Engine API. @throws SetupError where it cannot listen */
 export async function serve(
   instance: Instance,
-  { paths, fds, translators, say }: ServeOptions,
+  { paths, fds, translators, say, dns }: ServeOptions,
 ): Promise<Service> {
   const supervisor = new Supervisor(instance, say);
   const app = await createApp(supervisor, translators);
   const listener = new Listener((request, response) => app.routing(request, response));
   // Before any container is started again: it may ask at once.
-  const names = await superviseNames(instance);
+  const names = await superviseNames(instance, dns);
   try {
     // Who comes early waits until all is there: connections are taken, and answered when this has returned.
     await supervisor.open();

@@ -8,6 +8,7 @@ import type { Engine } from "../engine.ts";
 import type { Execs } from "../execs.ts";
 import { queryOf, referenceOf } from "../http/params.ts";
 import { filtersOf, flagOf, integerOf, textOf } from "../http/query.ts";
+import { apiVersionOf } from "../http/version.ts";
 import type { CreateBody } from "../translate/body.ts";
 import { describeContainer } from "../translate/inspect.ts";
 import { describeEntry } from "../translate/list.ts";
@@ -63,6 +64,7 @@ export function registerContainers(
     return describeContainer(instance, record, readRequest(instance, record.id), {
       withSize: flagOf(queryOf(request), "size"),
       execs: execs.idsOf(record.id),
+      api: apiVersionOf(request.raw),
     });
   });
 }

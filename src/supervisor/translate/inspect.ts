@@ -87,16 +87,24 @@ function sizes(instance: Instance, record: ContainerRecord): object {
   return { SizeRw: size?.writable ?? 0, SizeRootFs: size?.whole ?? 0 };
 }
 
+interface InspectOptions {
+  readonly withSize: boolean;
+  readonly execs: readonly string[];
+  /** Minor number of the API's version that the client speaks. */
+  readonly api: number;
+}
+
 /** GET /containers/ID/json: all that is known of a container, as docker has it. */
 export async function describeContainer(
   instance: Instance,
   record: ContainerRecord,
   request: RunRequest | undefined,
-  { withSize, execs }: { readonly withSize: boolean; readonly execs: readonly string[] },
+  { withSize, execs, api }: InspectOptions,
 ): Promise<object> {
   const { id, name, command } = record;
   const { directory, etc } = containerPaths(instance, id);
-  const networks = await describeEndpoints(instance, record);
+  const spec = specOf(instance, id);
+  const networks = await describeEndpoints(instance, record, { hostname: spec?.hostname, api });
   const [first = {}] = Object.values(networks);
   const {
     Gateway = "",
@@ -136,7 +144,7 @@ export async function describeContainer(
     },
     ...(withSize ? sizes(instance, record) : {}),
     Mounts: describeMounts(instance, request?.mounts ?? []),
-    Config: describeConfig(record, request, specOf(instance, id)),
+    Config: describeConfig(record, request, spec),
     NetworkSettings: {
       Bridge: "",
       SandboxID: runs ? id : "",

@@ -1,7 +1,9 @@
+import { namesOf } from "../../container/host-names.ts";
 import { findListedNetwork } from "../../container/networks.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { NotFoundError } from "../../core/errors.ts";
 import type { Instance } from "../../core/paths.ts";
+import { newestApi } from "../http/version.ts";
 
 /** The id of a network; empty for one that has been removed. */
 async function networkId(instance: Instance, name: string): Promise<string> {
@@ -13,11 +15,23 @@ async function networkId(instance: Instance, name: string): Promise<string> {
   }
 }
 
+/** What of a description is not in the record. */
+interface EndpointContext {
+  readonly hostname: string | undefined;
+  /** Minor number of the API's version. */
+  readonly api: number;
+}
+
+/** Until this version the short id was among the aliases; since then it is among the DNSNames (docker's version history). */
+const dnsNamesAlone = 45;
+
 /** The networks of a container as `NetworkSettings.Networks` has them; addresses only while it runs. */
 export async function describeEndpoints(
   instance: Instance,
-  { id, network, endpoints, state }: ContainerRecord,
+  record: ContainerRecord,
+  { hostname, api }: EndpointContext = { hostname: undefined, api: newestApi },
 ): Promise<Readonly<Record<string, object>>> {
+  const { id, network, endpoints, state } = record;
   if (network.kind === "container") return {};
   const attachments =
     network.kind === "bridge" ? network.attachments : [{ network: network.kind, ifname: "" }];
@@ -25,7 +39,11 @@ export async function describeEndpoints(
   const described = attachments.map(async (attachment) => {
     const endpoint = runs ? endpoints.find((one) => one.network === attachment.network) : undefined;
     const fixed = "address" in attachment ? attachment.address : undefined;
-    const aliases = "aliases" in attachment ? (attachment.aliases ?? null) : null;
+    const given = "aliases" in attachment ? attachment.aliases : undefined;
+    const named = network.kind === "bridge";
+    // docker-compose connects a container anew where it does not find its short id.
+    const withId = named && attachment.network !== "bridge" && api < dnsNamesAlone;
+    const aliases = withId ? [...new Set([...(given ?? []), id.slice(0, 12)])] : (given ?? null);
     const NetworkID = await networkId(instance, attachment.network);
     return [
       attachment.network,
@@ -34,7 +52,7 @@ export async function describeEndpoints(
         Links: null,
         Aliases: aliases,
         DriverOpts: null,
-        DNSNames: attachment.network === "bridge" ? null : [...(aliases ?? []), id.slice(0, 12)],
+        DNSNames: named ? namesOf(record, hostname, given) : null,
         NetworkID,
         EndpointID:
           endpoint === undefined

@@ -55,6 +55,15 @@ describe("docker-compose", () => {
         /db_1 +\| ready[\s\S]*web_1 +\| serving|web_1 +\| serving[\s\S]*db_1 +\| ready/,
       );
       expect(await run("exec", "-T", "web", "sh", "-c", "echo $GREETING")).toBe("hello\n");
+      // Services know each other by their names, and by those of their containers.
+      const networks = "{{json .NetworkSettings.Networks.shop_default}}";
+      const ofDb = JSON.parse(await ask("inspect", "--format", networks, "shop_db_1"));
+      expect(ofDb).toMatchObject({ Aliases: expect.arrayContaining(["db"]) });
+      expect(ofDb.DNSNames).toEqual(expect.arrayContaining(["shop_db_1", "db"]));
+      const both = "dig +short +tries=1 db shop_db_1.shop_default web";
+      const found = (await run("exec", "-T", "web", "sh", "-c", both)).trim().split("\n");
+      expect(found.slice(0, 2)).toEqual([ofDb.IPAddress, ofDb.IPAddress]);
+      expect(found).toHaveLength(3);
       await run("up", "-d");
       expect((await ask("ps", "-q")).split("\n").length).toBe(2);
       await run("stop", "-t", "1", "web");
