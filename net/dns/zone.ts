@@ -72,7 +72,7 @@ export class Zone {
 
   #add(lease: Lease, ended: (container: string) => boolean): void {
     const { container, names = [], servers } = lease;
-    const addresses = [lease.address, ...(lease.address6 === undefined ? [] : [lease.address6])];
+    const addresses = [lease.address, lease.address6 ?? ""].filter((address) => address !== "");
     const host: Host = {
       container,
       names,
