@@ -32,7 +32,7 @@ function heldBy({ state }: Instance): Map<string, AddressSockets> {
 /** The addresses at which the names of a network are answered: those of its bridge. */
 export function namesAddresses(network: Network): readonly string[] {
   if (!hasBridge(network)) return [];
-  return [network.gateway, ...(network.gateway6 === undefined ? [] : [network.gateway6])];
+  return [network.gateway, network.gateway6 ?? ""].filter((address) => address !== "");
 }
 
 /** Binds port 53 of an address, or another; undefined when another process has it, or the address is not there. */

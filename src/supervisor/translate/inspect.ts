@@ -90,8 +90,8 @@ function sizes(instance: Instance, record: ContainerRecord): object {
 interface InspectOptions {
   readonly withSize: boolean;
   readonly execs: readonly string[];
-  /** Minor number of the API's version that the client speaks. */
-  readonly api: number;
+  /** Minor number of the API's version that the client speaks; absent: the newest. */
+  readonly api?: number | undefined;
 }
 
 /** GET /containers/ID/json: all that is known of a container, as docker has it. */

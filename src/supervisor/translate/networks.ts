@@ -18,8 +18,8 @@ async function networkId(instance: Instance, name: string): Promise<string> {
 /** What of a description is not in the record. */
 interface EndpointContext {
   readonly hostname: string | undefined;
-  /** Minor number of the API's version. */
-  readonly api: number;
+  /** Minor number of the API's version; absent: the newest. */
+  readonly api?: number | undefined;
 }
 
 /** Until this version the short id was among the aliases; since then it is among the DNSNames (docker's version history). */
@@ -29,7 +29,7 @@ const dnsNamesAlone = 45;
 export async function describeEndpoints(
   instance: Instance,
   record: ContainerRecord,
-  { hostname, api }: EndpointContext = { hostname: undefined, api: newestApi },
+  { hostname, api = newestApi }: EndpointContext = { hostname: undefined },
 ): Promise<Readonly<Record<string, object>>> {
   const { id, network, endpoints, state } = record;
   if (network.kind === "container") return {};
