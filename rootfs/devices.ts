@@ -1,6 +1,8 @@
+import { dirname } from "node:path";
 import type { OciDevice } from "../src/core/oci.ts";
-import { mknod, symlink } from "../src/program/calls/file.ts";
-import type { Step } from "../src/program/step.ts";
+import { changeOwner, mknod, symlink } from "../src/program/calls/file.ts";
+import type { ProgramBuilder } from "../src/program/step.ts";
+import { makeDirectories } from "./mounts.ts";
 
 /** A symbolic link of /dev. */
 interface Link {
@@ -9,20 +11,18 @@ interface Link {
 }
 
 /** Fills the container's own /dev, a fresh tmpfs: nodes are made, not bound, so that nothing can be put in their place. */
-export function populateDev(devices: readonly OciDevice[], links: readonly Link[]): Step[] {
-  return [
-    ...devices
-      .filter((device) => device.type === "c" || device.type === "b")
-      .map(({ path, type, fileMode, major, minor }) =>
-        mknod(
-          path,
-          type === "b" ? "b" : "c",
-          fileMode ?? 0o666,
-          major,
-          minor,
-          "a device that every program may use",
-        ),
-      ),
-    ...links.map(({ path, target }) => symlink(target, path, "programs expect it")),
-  ];
+export function populateDev(
+  builder: ProgramBuilder,
+  devices: readonly OciDevice[],
+  links: readonly Link[],
+): void {
+  for (const { path, type, fileMode, major, minor, uid = 0, gid = 0 } of devices) {
+    if (type !== "c" && type !== "b") continue;
+    const known = fileMode === undefined || fileMode === 0o666;
+    const reason = known ? "a device that every program may use" : "a device of the host, with its mode";
+    if (dirname(path) !== "/dev") makeDirectories(builder, dirname(path), "a device needs a place");
+    builder.add("child", mknod(path, type, fileMode ?? 0o666, major, minor, reason));
+    if (uid !== 0 || gid !== 0) builder.add("child", changeOwner(path, uid, gid, "its owner on the host"));
+  }
+  for (const { path, target } of links) builder.add("child", symlink(target, path, "programs expect it"));
 }

@@ -6,6 +6,7 @@ import { environmentOptions } from "./options/environment.ts";
 import { fileOptions } from "./options/files.ts";
 import { healthOptions } from "./options/health.ts";
 import { identityOptions } from "./options/identity.ts";
+import { deviceOptions, namespaceOptions } from "./options/isolation.ts";
 import { lifeOptions } from "./options/life.ts";
 import { loggingOptions } from "./options/logging.ts";
 import { memoryOptions } from "./options/memory.ts";
@@ -38,7 +39,9 @@ export const runOptions: readonly OptionTable[] = [
   blockIoOptions,
   processOptions,
   sysctlOptions,
+  namespaceOptions,
   securityOptions,
+  deviceOptions,
   healthOptions,
   showingOptions,
 ];

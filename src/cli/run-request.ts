@@ -10,6 +10,7 @@ import { readCpu } from "./options/cpu.ts";
 import { readEnvironment } from "./options/environment.ts";
 import { readFiles } from "./options/files.ts";
 import { readIdentity } from "./options/identity.ts";
+import { readIsolation } from "./options/isolation.ts";
 import { type Life, readLife } from "./options/life.ts";
 import { readLogging } from "./options/logging.ts";
 import { readMemory } from "./options/memory.ts";
@@ -97,5 +98,6 @@ export async function buildRequest(
     rlimits: readUlimits(flags),
     sysctl: readSysctl(flags),
     ...(await readSecurity(flags)),
+    ...(await readIsolation(flags)),
   };
 }

@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
 import type { OverlayPlan } from "../../overlay/layers.ts";
-import { mkdir } from "../program/calls/file.ts";
+import { close, mkdir, open, write } from "../program/calls/file.ts";
 import { text } from "../program/data.ts";
+import { openFlags } from "../program/flags.ts";
 import type { ProgramBuilder, Step } from "../program/step.ts";
 
 /** What there is to take away when a container has ended. */
@@ -14,6 +15,8 @@ export interface Remains {
     | undefined;
   /** What the monitor makes when mdocker itself is gone; absent when the container lives on without. */
   readonly orphanNote: string | undefined;
+  /** cgroup.kill of a container (v2) whose processes do not end with its init; undefined for all others. */
+  readonly killFile?: string | undefined;
 }
 
 const AT_FDCWD = -100;
@@ -65,6 +68,17 @@ function removeFiles(files: Remains["files"]): Step[] {
  */
 export function addAfter(builder: ProgramBuilder, facts: Remains): void {
   const files = removeFiles(facts.files);
+  if (facts.killFile !== undefined) {
+    const reason = "nothing outlives the container, though init was no pid 1";
+    const label = "end all processes";
+    // Before Linux 5.14 there is none: mdocker kills them one by one.
+    const fd = builder.add(
+      "after",
+      open(facts.killFile, openFlags.O_WRONLY, { reason, label, tolerate: ["ENOENT"], skip: 2 }),
+    );
+    builder.add("after", write(fd, "1", { reason, label }));
+    builder.add("after", close(fd, "written"));
+  }
   facts.cgroupDirectories.forEach((path, i) => {
     // A container that may has made cgroups of its own below: that is mdocker's to remove, and so is all the rest.
     const skip = 2 * (facts.cgroupDirectories.length - i) - 1 + files.length;

@@ -9,8 +9,9 @@ function notePath(instance: Instance, id: string): string {
 }
 
 /**
- * Notes, before it is so, that a container may join hierarchies of cgroup v1 that it had no need of when it was started:
- * its monitor does not know of those, and does not remove them.
+ * Notes that the monitor of a container may not be able to remove its cgroups: because processes may outlive its init,
+ * which is pid 1 of nothing, or because the container may join hierarchies of cgroup v1 that it had no need of when it was
+ * started.
  */
 export function noteLateCgroups(instance: Instance, id: string): void {
   writeFile(notePath(instance, id), "", 0o600);

@@ -24,6 +24,7 @@ import { addressesOf, endpointRecord } from "./endpoint-record.ts";
 import { holdNames } from "./hold-names.ts";
 import { namesOf } from "./host-names.ts";
 import type { Interruption } from "./interruption.ts";
+import { noteLateCgroups } from "./late-cgroups.ts";
 import { abandon, awaitChild, LaunchError, type Launched, launch } from "./launch.ts";
 import { freeAbandonedName } from "./orphans.ts";
 import { awaitMessage, endMonitor } from "./patience.ts";
@@ -31,6 +32,7 @@ import type { Prepared } from "./prepared.ts";
 import { publicationOf } from "./publishing.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isOwnProfile, seccompFile } from "./seccomp-file.ts";
+import { sharesProcesses } from "./spec.ts";
 import type { Connection, StartStep } from "./step.ts";
 import {
   containerPaths,
@@ -122,6 +124,8 @@ function writeFiles(start: Start): void {
   const { instance, id, request, spec, seccomp } = start.prepared;
   const { etc } = containerPaths(instance, id);
   writeSpec(instance, id, spec);
+  // What outlives init is not the monitor's to kill: it keeps the cgroup, which mdocker ends and removes.
+  if (sharesProcesses(spec)) noteLateCgroups(instance, id);
   if (seccomp !== undefined && isOwnProfile(seccomp.name))
     writeFile(join(etc, seccompFile), seccomp.filter, 0o600);
   const hostNetwork = request.network.kind === "host";

@@ -22,7 +22,7 @@ import { exposedPorts, planPublishing } from "./publishing.ts";
 import { findContainer } from "./refresh.ts";
 import type { RunRequest } from "./request.ts";
 import { isOwnProfile, seccompFile } from "./seccomp-file.ts";
-import { buildSpec, commandLine, type JoinedContainer, mountsOfNames } from "./spec.ts";
+import { buildSpec, commandLine, type JoinedContainer, mountsOfNames, sharesProcesses } from "./spec.ts";
 import type { Connection } from "./step.ts";
 import { containerFiles, containerPaths, readSpec } from "./store.ts";
 import { hasAnonymousVolume, volumePath } from "./volume-path.ts";
@@ -127,6 +127,10 @@ export async function prepare(
   const overlay = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
   const host = detectCgroups();
   const cgroupPath = `${instance.prefix}/${id}`;
+  const namespaces =
+    request.namespaces === undefined
+      ? undefined
+      : (await import("./joined-namespaces.ts")).joinNamespaces(instance, request.namespaces);
   const sysctls =
     request.network.kind === "bridge" || request.network.kind === "none" ? containerSysctls() : {};
   const spec = buildSpec(request, {
@@ -141,6 +145,7 @@ export async function prepare(
     networkSysctl: sysctls,
     volumePath: (name) => volumePath(instance, name),
     joined: joinedContainer(instance, request),
+    namespaces,
   });
   const resources = spec.linux.resources ?? {};
   const directory = cgroupDirectory(host, cgroupPath);
@@ -166,6 +171,7 @@ export async function prepare(
       request.keep || hasAnonymousVolume(request)
         ? undefined
         : { ...overlay, names: [...overlay.links.map(({ path }) => basename(path)), ...filesWith(seccomp)] },
+    ...(directory !== undefined && sharesProcesses(spec) ? { killFile: `${directory}/cgroup.kill` } : {}),
     orphanNote: request.detached === true ? undefined : orphanNote(instance, id),
     seccomp,
     deviceLinks: security.deviceLinks,

@@ -2,7 +2,14 @@ import { dirname } from "node:path";
 import type { OverlayPlan } from "../../overlay/layers.ts";
 import { populateDev } from "../../rootfs/devices.ts";
 import { maskPath, pinNull, protectPath, writeSysctl } from "../../rootfs/masks.ts";
-import { bindMount, makeDirectories, openSources, sharesEvents, systemMount } from "../../rootfs/mounts.ts";
+import {
+  bindMount,
+  makeDirectories,
+  type OpenedSource,
+  openSources,
+  sharesEvents,
+  systemMount,
+} from "../../rootfs/mounts.ts";
 import { enterRoot, freezeRoot, isolateMounts, mountOverlay } from "../../rootfs/pivot.ts";
 import type { OciMount, OciNamespaceType, OciSpec } from "../core/oci.ts";
 import { chdir, close, open, write } from "../program/calls/file.ts";
@@ -16,9 +23,10 @@ import {
   unshareNamespaces,
 } from "../program/calls/process.ts";
 import { openTerminal, receiveDescriptor } from "../program/calls/terminal.ts";
+import { cloneTree } from "../program/calls/tree.ts";
 import { cell } from "../program/data.ts";
 import { openFlags } from "../program/flags.ts";
-import { type Program, ProgramBuilder } from "../program/step.ts";
+import { type Program, ProgramBuilder, type Step, type StepRef } from "../program/step.ts";
 import type { DeviceLink } from "../security/devices.ts";
 import { cloneFlags } from "../sys/namespaces.ts";
 import { addAfter, type Remains } from "./after.ts";
@@ -26,8 +34,10 @@ import { awaitParent, becomeCommand, dieWithMonitor } from "./command.ts";
 import { fifoNames } from "./fifos.ts";
 import { inherited } from "./inherited.ts";
 import { confineInit } from "./privileges.ts";
+import { sharesProcesses } from "./spec.ts";
 
 const PR_SET_DUMPABLE = 4;
+const PR_SET_CHILD_SUBREAPER = 36;
 
 /** What the program needs to know beyond the OCI document. */
 export interface ProgramFacts extends Remains {
@@ -58,9 +68,33 @@ function newNamespaces(spec: OciSpec): number {
   let flags = 0;
   for (const { type, path } of spec.linux.namespaces) {
     // The cgroup namespace is made by the child itself, once it is in its cgroup: its root is where its maker stands.
-    if (path === undefined && type !== "cgroup") flags |= cloneFlags[type];
+    // Clocks can be moved only before the first process comes: the launcher has made their namespace already.
+    if (path === undefined && type !== "cgroup" && type !== "time") flags |= cloneFlags[type];
   }
   return flags;
+}
+
+/** Another's pid namespace holds for who is cloned, so it is the launcher that joins it. */
+function joinProcesses(builder: ProgramBuilder, { linux }: OciSpec): void {
+  const path = linux.namespaces.find(({ type }) => type === "pid")?.path;
+  if (path === undefined) return;
+  const reason = "what is cloned from here on is a process among those of the other container";
+  const fd = builder.add("launch", open(path, openFlags.O_RDONLY, { reason, label: `open ${path}` }));
+  builder.add("launch", joinNamespace(fd, cloneFlags.pid, reason));
+  builder.add("launch", close(fd, "joined"));
+}
+
+/** time_namespaces(7): the offsets are written before a process is in it, and hold for those that are cloned. */
+function moveClocks(builder: ProgramBuilder, { linux }: OciSpec): void {
+  const offsets = Object.entries(linux.timeOffsets ?? {});
+  if (offsets.length === 0) return;
+  const reason = "the container's clocks are moved, the host's are not";
+  const label = "--time-offset";
+  const lines = offsets.map(([clock, { secs, nanosecs }]) => `${clock} ${secs} ${nanosecs}\n`).join("");
+  builder.add("launch", unshareNamespaces(cloneFlags.time, "a time namespace for what is cloned"));
+  const fd = builder.add("launch", open("/proc/self/timens_offsets", openFlags.O_WRONLY, { reason, label }));
+  builder.add("launch", write(fd, lines, { reason, label }));
+  builder.add("launch", close(fd, "written"));
 }
 
 function addLaunch(builder: ProgramBuilder, facts: ProgramFacts): void {
@@ -76,6 +110,10 @@ function addLaunch(builder: ProgramBuilder, facts: ProgramFacts): void {
     ),
     setName("mdocker-monitor"),
     chdir("/", "hold no directory of the host busy"),
+  );
+  joinProcesses(builder, facts.spec);
+  moveClocks(builder, facts.spec);
+  add(
     clone({
       flags: newNamespaces(facts.spec),
       target: "child",
@@ -102,7 +140,7 @@ function joinCgroups(builder: ProgramBuilder, facts: ProgramFacts): void {
 function joinOthers(builder: ProgramBuilder, spec: OciSpec): void {
   const flagOf = (type: OciNamespaceType): number => cloneFlags[type];
   for (const { type, path } of spec.linux.namespaces) {
-    if (path === undefined) continue;
+    if (path === undefined || type === "pid") continue;
     const reason = `share the ${type} namespace of another`;
     const fd = builder.add("child", open(path, openFlags.O_RDONLY, { reason, label: `open ${path}` }));
     builder.add("child", joinNamespace(fd, flagOf(type), reason));
@@ -122,16 +160,42 @@ const mountReasons: Readonly<Record<string, string>> = {
   "/dev/shm": "POSIX shared memory",
 };
 
+const othersShm = /^\/proc\/\d+(?=\/root\/dev\/shm$)/;
+
+function isAnothersShm({ destination, source = "" }: OciMount): boolean {
+  return destination === "/dev/shm" && othersShm.test(source);
+}
+
+/** A mount of another container can be copied only by who is in its mount namespace: for that one call the child is. */
+function openOthers(builder: ProgramBuilder, { source = "" }: OciMount): OpenedSource {
+  const [process = ""] = othersShm.exec(source) ?? [];
+  const label = "share /dev/shm";
+  const reason = "the shared memory of the other container";
+  const add = (step: Step): StepRef => builder.add("child", step);
+  const own = add(open("/proc/self/ns/mnt", openFlags.O_RDONLY, { reason: "to come back", label }));
+  const other = add(open(`${process}/ns/mnt`, openFlags.O_RDONLY, { reason, label }));
+  add(joinNamespace(other, cloneFlags.mount, reason));
+  const tree = add(cloneTree("/dev/shm", false, label, reason));
+  add(joinNamespace(own, cloneFlags.mount, "back again, with nothing but that mount"));
+  add(close(other, "copied"));
+  add(close(own, "back"));
+  return { tree, directory: true };
+}
+
 function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
   const { spec } = facts;
   const shared = openSources(builder, spec.mounts.filter(sharesEvents), facts.isDirectory);
   isolateMounts(builder);
   mountOverlay(builder, spec.root.path, facts.overlay.options, facts.overlay.cwd);
-  const sources = openSources(
-    builder,
-    spec.mounts.filter((item) => !sharesEvents(item)),
-    facts.isDirectory,
-  );
+  const theirs = spec.mounts.filter(isAnothersShm);
+  const sources = new Map([
+    ...openSources(
+      builder,
+      spec.mounts.filter((item) => !sharesEvents(item) && !theirs.includes(item)),
+      facts.isDirectory,
+    ),
+    ...theirs.map((item) => [item, openOthers(builder, item)] as const),
+  ]);
   enterRoot(builder, spec.root.path);
   const containers = dirname(dirname(spec.root.path));
   const masked = (spec.linux.maskedPaths ?? []).length > 0;
@@ -145,9 +209,10 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
     } else if (item.type === "cgroup") {
       for (const cgroup of facts.cgroupMounts) systemMount(builder, cgroup, "its own cgroup, read-only");
     } else {
-      systemMount(builder, item, mountReasons[item.destination] ?? "as --tmpfs asks");
-      if (item.destination === "/dev")
-        builder.addAll("child", populateDev(spec.linux.devices ?? [], facts.deviceLinks));
+      const shown =
+        item.destination === "/proc" && sharesProcesses(spec) ? "the processes that it is among" : undefined;
+      systemMount(builder, item, shown ?? mountReasons[item.destination] ?? "as --tmpfs asks");
+      if (item.destination === "/dev") populateDev(builder, spec.linux.devices ?? [], facts.deviceLinks);
       if (item === dev && masked) pinNull(builder);
     }
   }
@@ -164,6 +229,10 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
     setName("mdocker-init"),
     setUmask(0, "modes of what is made here are exact"),
   ]);
+  if (facts.init && sharesProcesses(spec)) {
+    const reason = "what loses its parent becomes our child: we are not pid 1";
+    builder.add("child", prctl(PR_SET_CHILD_SUBREAPER, "PR_SET_CHILD_SUBREAPER", [1], reason));
+  }
   joinOthers(builder, spec);
   addMounts(builder, facts);
   if (
@@ -196,7 +265,8 @@ function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
     interactive: facts.interactive,
     seccomp: facts.seccomp,
     // With init it is pid 1 that dies with the monitor, and the command with pid 1.
-    diesWithMonitor: !facts.init,
+    // Where it is not pid 1, the kernel ends nothing with init by itself.
+    diesWithMonitor: !facts.init || sharesProcesses(facts.spec),
   });
 }
 

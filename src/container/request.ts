@@ -1,5 +1,5 @@
 import type { NetworkRequest } from "../core/network-request.ts";
-import type { OciResources, OciRlimit } from "../core/oci.ts";
+import type { OciDeviceRule, OciResources, OciRlimit } from "../core/oci.ts";
 
 /** A mount the user asked for with -v, --mount or --tmpfs. */
 export type MountRequest =
@@ -56,6 +56,35 @@ export interface LogRequest {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** docker's words for a namespace; `private` is the container's own. */
+export type NamespaceMode = "private" | "shareable" | "none" | "host" | `container:${string}`;
+
+/** How far a clock of the container is from the host's; nanoseconds from 0 up. */
+export interface TimeOffset {
+  readonly secs: number;
+  readonly nanosecs: number;
+}
+
+/** The namespaces that are not simply the container's own. */
+export interface NamespaceModes {
+  readonly pid?: NamespaceMode | undefined;
+  readonly ipc?: NamespaceMode | undefined;
+  readonly uts?: NamespaceMode | undefined;
+  readonly cgroup?: NamespaceMode | undefined;
+  /** By `boottime` and `monotonic`; a time namespace is made for them. */
+  readonly timeOffsets?: Readonly<Record<string, TimeOffset>> | undefined;
+}
+
+/** A device of the host, as --device names it. */
+export interface DeviceRequest {
+  /** On the host: a device, or a directory of them. */
+  readonly source: string;
+  /** In the container, below /dev. */
+  readonly target: string;
+  /** Some of `rwm`. */
+  readonly access: string;
+}
+
 /** Everything a user can ask of one container, as the command line, a config file or an API body say it. */
 export interface RunRequest {
   readonly root: RootRequest;
@@ -96,6 +125,15 @@ export interface RunRequest {
   readonly privileged: boolean;
   /** `no-new-privileges[=false]`, `seccomp=FILE|unconfined`. */
   readonly securityOptions: readonly string[];
+  readonly namespaces?: NamespaceModes | undefined;
+  readonly devices?: readonly DeviceRequest[] | undefined;
+  /** Rules of --device-cgroup-rule: what may be opened besides. */
+  readonly deviceRules?: readonly OciDeviceRule[] | undefined;
+  /** Replace the usual paths; given by the API alone. */
+  readonly maskedPaths?: readonly string[] | undefined;
+  readonly readonlyPaths?: readonly string[] | undefined;
+  /** Bytes of /dev/shm. */
+  readonly shmSize?: number | undefined;
   readonly cidFile?: string | undefined;
   readonly oomScoreAdj?: number | undefined;
   readonly umask?: number | undefined;

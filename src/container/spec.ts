@@ -1,8 +1,19 @@
 import type { OciMount, OciNamespace, OciResources, OciSpec } from "../core/oci.ts";
-import type { RunRequest } from "./request.ts";
+import type { JoinedNamespaces } from "./joined-namespaces.ts";
+import type { NamespaceModes, RunRequest } from "./request.ts";
 
 /** The annotation that names the seccomp profile: the document does not hold all its rules. */
 export const seccompAnnotation = "mdocker.seccomp";
+
+/** The annotation that tells the mode of a namespace that is not simply the container's own. */
+export function namespaceAnnotation(type: "pid" | "ipc" | "uts" | "cgroup"): string {
+  return `mdocker.${type}`;
+}
+
+/** Whether the container's processes are among those of the host or of another container. */
+export function sharesProcesses({ linux }: Pick<OciSpec, "linux">): boolean {
+  return !linux.namespaces.some(({ type, path }) => type === "pid" && path === undefined);
+}
 
 const profileOf = (seccomp: "unconfined" | { readonly name: string }): string =>
   seccomp === "unconfined" ? seccomp : seccomp.name;
@@ -40,6 +51,8 @@ export interface SpecFacts {
   readonly volumePath: (name: string) => string;
   /** The container whose network is shared, for `container:` networks. */
   readonly joined?: JoinedContainer | undefined;
+  /** What `--pid`, `--ipc`, `--uts` and `--cgroupns` mean. */
+  readonly namespaces?: JoinedNamespaces | undefined;
 }
 
 /** What a container has from the one whose network it shares: addresses, and the names that go with them. */
@@ -114,6 +127,36 @@ const systemMounts: readonly OciMount[] = [
   },
 ];
 
+/** The mounts that every container has, as this one has them. */
+function ownMounts(request: RunRequest, { namespaces }: SpecFacts): OciMount[] {
+  const shm = request.shmSize === undefined ? undefined : `size=${request.shmSize}`;
+  return systemMounts.flatMap((mount): OciMount[] => {
+    const { destination, options = [] } = mount;
+    if (destination === "/dev/shm") {
+      if (namespaces?.modes.ipc === "none") return [];
+      if (namespaces?.shm !== undefined) return [namespaces.shm];
+      if (shm === undefined) return [mount];
+      return [{ ...mount, options: options.map((option) => (option.startsWith("size=") ? shm : option)) }];
+    }
+    // docker's too: who may do everything may write there.
+    if (request.privileged && destination.startsWith("/sys"))
+      return [{ ...mount, options: options.map((option) => (option === "ro" ? "rw" : option)) }];
+    return [mount];
+  });
+}
+
+/** The modes of namespaces that are not simply the container's own. */
+function namespaceAnnotations(modes: NamespaceModes | undefined): Record<string, string> {
+  if (modes === undefined) return {};
+  const types = ["pid", "ipc", "uts", "cgroup"] as const;
+  return Object.fromEntries(
+    types.flatMap((type) => {
+      const mode = modes[type];
+      return mode === undefined ? [] : [[namespaceAnnotation(type), mode]];
+    }),
+  );
+}
+
 /** How many directories deep `path` lies. */
 function depth(path: string): number {
   return path.split("/").filter((part) => part !== "").length;
@@ -158,13 +201,16 @@ function etcMounts(request: RunRequest, facts: SpecFacts): OciMount[] {
 }
 
 function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
-  const list: OciNamespace[] = [
-    { type: "pid" },
-    { type: "ipc" },
-    { type: "uts" },
-    { type: "mount" },
-    { type: "cgroup" },
-  ];
+  const { paths = {}, modes } = facts.namespaces ?? {};
+  const list: OciNamespace[] = [];
+  for (const type of ["pid", "ipc", "uts"] as const) {
+    const path = paths[type];
+    if (path !== undefined) list.push({ type, path });
+    else if (modes?.[type] !== "host") list.push({ type });
+  }
+  list.push({ type: "mount" });
+  if (modes?.cgroup !== "host") list.push({ type: "cgroup" });
+  if (modes?.timeOffsets !== undefined) list.push({ type: "time" });
   if (facts.joined !== undefined) {
     list.push({ type: "network", path: facts.joined.networkPath });
   } else if (request.network.kind !== "host") {
@@ -177,8 +223,8 @@ function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
 const defaultPidsLimit = 2048;
 
 /** The host name: that of the container whose network is shared, or asked for, else the first 12 digits of the id. */
-function hostnameOf(request: RunRequest, { joined, id }: SpecFacts): string {
-  return joined?.hostname ?? request.hostname ?? id.slice(0, 12);
+function hostnameOf(request: RunRequest, { joined, namespaces, id }: SpecFacts): string {
+  return namespaces?.hostname ?? joined?.hostname ?? request.hostname ?? id.slice(0, 12);
 }
 
 /** Translates a request into the OCI document that everything below works from. Pure. */
@@ -205,14 +251,18 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
       ...(facts.rlimits === undefined ? {} : { rlimits: facts.rlimits }),
       ...(request.oomScoreAdj === undefined ? {} : { oomScoreAdj: request.oomScoreAdj }),
     },
-    mounts: [...systemMounts, ...userMounts(request, facts), ...etcMounts(request, facts)],
+    mounts: [...ownMounts(request, facts), ...userMounts(request, facts), ...etcMounts(request, facts)],
     annotations: {
       ...request.labels,
+      ...namespaceAnnotations(facts.namespaces?.modes),
       ...(security.seccomp === undefined ? {} : { [seccompAnnotation]: profileOf(security.seccomp) }),
     },
     linux: {
       namespaces: namespaces(request, facts),
       cgroupsPath: facts.cgroupsPath,
+      ...(facts.namespaces?.modes.timeOffsets === undefined
+        ? {}
+        : { timeOffsets: facts.namespaces.modes.timeOffsets }),
       resources: {
         pids: { limit: defaultPidsLimit },
         ...request.resources,

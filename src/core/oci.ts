@@ -24,6 +24,7 @@ export interface OciProcess {
   readonly rlimits?: readonly OciRlimit[];
   readonly noNewPrivileges?: boolean;
   readonly oomScoreAdj?: number;
+  readonly apparmorProfile?: string;
 }
 
 interface OciUser {

@@ -34,6 +34,7 @@ const numbers = {
   openat: [257, 56],
   mkdirat: [258, 34],
   mknodat: [259, 33],
+  fchownat: [260, 54],
   fchmodat: [268, 53],
   symlinkat: [266, 36],
   unlinkat: [263, 35],

@@ -3,6 +3,7 @@ import type { Instance } from "../core/paths.ts";
 import { capabilityMask, heldCapabilities, lastCapability } from "./capabilities.ts";
 import { type DeviceLink, defaultDeviceLinks, defaultDevices, deviceRules } from "./devices.ts";
 import { resolveCapabilities } from "./grant.ts";
+import { allDevices, type FoundDevices, findDevices, type WantedDevice } from "./host-devices.ts";
 import { parseSecurityOptions, type SeccompSource } from "./options.ts";
 import { systemPaths } from "./paths.ts";
 import { clampRlimits, ownHardLimits } from "./rlimits.ts";
@@ -16,6 +17,11 @@ export interface SecurityRequest {
   readonly privileged: boolean;
   readonly securityOptions: readonly string[];
   readonly rlimits: readonly OciRlimit[];
+  readonly devices?: readonly WantedDevice[] | undefined;
+  readonly deviceRules?: readonly OciDeviceRule[] | undefined;
+  /** In the place of the usual paths. */
+  readonly maskedPaths?: readonly string[] | undefined;
+  readonly readonlyPaths?: readonly string[] | undefined;
   /** uid of the command inside the container. */
   readonly uid: number;
 }
@@ -59,6 +65,19 @@ function fitRlimits(rlimits: readonly OciRlimit[], held: bigint): ReturnType<typ
   return clampRlimits(rlimits, ownHardLimits(), (held & capabilityMask(["CAP_SYS_RESOURCE"])) !== 0n);
 }
 
+/** The nodes of /dev, of which the last at one place counts, and what may be opened. */
+function planDevices({ privileged, devices = [], deviceRules: more = [] }: SecurityRequest): FoundDevices {
+  const found = devices.length === 0 ? { devices: [], rules: [] } : findDevices(devices);
+  if (!privileged && found.devices.length === 0)
+    return { devices: defaultDevices(), rules: [...deviceRules(false), ...more] };
+  const all = [...(privileged ? allDevices() : []), ...defaultDevices(), ...found.devices];
+  const byPath = new Map(all.map((device) => [device.path, device]));
+  return {
+    devices: [...byPath.values()],
+    rules: privileged ? deviceRules(true) : [...deviceRules(false), ...found.rules, ...more],
+  };
+}
+
 /**
  * Decides how a container is confined. --privileged lifts what no option names: seccomp, no_new_privs, masked paths and
  * the device list; an explicit --security-opt still holds. Touches nothing; only `seccomp.filter()` reads and compiles.
@@ -80,7 +99,8 @@ export function planSecurity(
   });
   const fitting = fitRlimits(request.rlimits, host.held);
   const source: SeccompSource = options.seccomp ?? { kind: privileged ? "unconfined" : "default" };
-  const { maskedPaths, readonlyPaths } = systemPaths(privileged || options.systemPathsUnconfined);
+  const usual = systemPaths(privileged || options.systemPathsUnconfined);
+  const wanted = planDevices(request);
   return {
     capabilities,
     rlimits: fitting.rlimits,
@@ -96,10 +116,10 @@ export function planSecurity(
               return program;
             },
           },
-    maskedPaths,
-    readonlyPaths,
-    deviceRules: deviceRules(privileged),
-    devices: defaultDevices(),
+    maskedPaths: request.maskedPaths ?? usual.maskedPaths,
+    readonlyPaths: request.readonlyPaths ?? usual.readonlyPaths,
+    deviceRules: wanted.rules,
+    devices: wanted.devices,
     deviceLinks: defaultDeviceLinks(),
     notes: [...notes, ...fitting.notes],
   };

@@ -8,6 +8,7 @@ import { parseRestart } from "../options/restart.ts";
 import { buildRequest } from "../run-request.ts";
 import { hostView } from "../this-host.ts";
 import { Collected } from "./collect.ts";
+import { collectIsolation, systemPathsOf } from "./isolation.ts";
 import { collectDevices, collectLimits } from "./limits.ts";
 import { collectMounts } from "./mounts.ts";
 import { collectNetworks } from "./networks.ts";
@@ -98,6 +99,7 @@ function collect(body: CreateBody, host: HostConfigBody, name: string | undefine
   collectLimits(collected, host, "HostConfig.");
   collectDevices(collected, host);
   collectMounts(collected, body, host);
+  collectIsolation(collected, host);
   collectNetworks(collected, body, host);
   collectPorts(collected, body, host);
   return collected;
@@ -126,6 +128,7 @@ export async function translateCreate(body: CreateBody, name: string | undefined
     ...field("restart", restart),
     ...field("health", healthOf(body.Healthcheck)),
     ...field("log", logOf(host)),
+    ...systemPathsOf(host),
     keep: true,
     detached: true,
     autoRemove: host.AutoRemove === true,

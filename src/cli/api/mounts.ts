@@ -1,11 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { UsageError } from "../../core/errors.ts";
 import { NotSupportedError } from "../../supervisor/http/errors.ts";
 import type { CreateBody, HostConfigBody, MountBody } from "../../supervisor/translate/body.ts";
 import { type Collected, pair } from "./collect.ts";
-
-/** Docker's own size of /dev/shm, which is also ours. */
-const usualShm = 64 * 1024 * 1024;
 
 /** Options of a bind that change nothing here: labels of SELinux, and hints to file sharing of other systems. */
 const harmless: ReadonlySet<string> = new Set(["z", "Z", "cached", "delegated", "consistent", "nocopy"]);
@@ -51,7 +47,7 @@ function targets(host: HostConfigBody): string[] {
   ];
 }
 
-/** All that is mounted: binds, volumes (with and without a name), tmpfs, and a /dev/shm of another size. */
+/** All that is mounted: binds, volumes (with and without a name), and tmpfs. */
 export function collectMounts(collected: Collected, body: CreateBody, host: HostConfigBody): void {
   collected.addAll("volume", "HostConfig.Binds", host.Binds?.map(bindText));
   collected.addAll("mount", "HostConfig.Mounts", host.Mounts?.map(mountText));
@@ -62,8 +58,4 @@ export function collectMounts(collected: Collected, body: CreateBody, host: Host
     // The compose clients repeat here what Binds has.
     if (!taken.includes(target)) collected.add("volume", "Volumes", `${anonymous()}:${target}`);
   }
-  const shm = host.ShmSize ?? 0;
-  if (shm < 0) throw new UsageError("HostConfig.ShmSize: SHM size can not be less than 0");
-  if (shm !== 0 && shm !== usualShm)
-    collected.add("tmpfs", "HostConfig.ShmSize", `/dev/shm:size=${shm},mode=1777,nosuid,nodev,noexec`);
 }

@@ -74,6 +74,14 @@ export const topKeys: ReadonlyMap<string, ConfigKey> = new Map([
   ["cap_drop", list("cap-drop")],
   ["privileged", text("privileged")],
   ["security_opt", list("security-opt")],
+  ["pid", text("pid")],
+  ["ipc", text("ipc")],
+  ["uts", text("uts")],
+  ["cgroupns", text("cgroupns")],
+  ["time_offset", { flag: "time-offset", shape: "pairs", adds: true }],
+  ["devices", list("device")],
+  ["device_cgroup_rules", list("device-cgroup-rule")],
+  ["shm_size", text("shm-size")],
 ]);
 
 /** Keys below `cgroups:`. */

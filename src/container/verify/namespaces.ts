@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { OciNamespaceType } from "../../core/oci.ts";
 import { ifAllowed, ifThere } from "../open-files.ts";
+import { sharesProcesses } from "../spec.ts";
 import { type Finding, findings, listed } from "./finding.ts";
 import { isLimited } from "./limits.ts";
 import { named, namespaceOf, type Subject } from "./subject.ts";
@@ -36,8 +37,11 @@ export function verifyNamespaces(subject: Subject): Finding[] {
     const asked = spec.linux.namespaces.find((namespace) => namespace.type === type);
     const found = `${inodeOf(own)} (host: ${inodeOf(host)})`;
     if (asked === undefined) add(kind, "the host's, as asked", found, own === host);
-    else if (asked.path !== undefined) add(kind, "another container's, as asked", found, own !== host);
-    else add(kind, "its own", found, own !== host);
+    else if (asked.path !== undefined) {
+      // Where that one has ended, its namespace lives on in this one.
+      const theirs = ifAllowed(() => readlinkSync(asked.path ?? ""));
+      add(kind, "another container's, as asked", found, theirs === undefined ? own !== host : own === theirs);
+    } else add(kind, "its own", found, own !== host);
     const strangers = processes.filter(({ pid }) => {
       const theirs = namespaceOf(pid, kind);
       // A process may have made one of its own inside; it must not be in the host's.
@@ -48,7 +52,9 @@ export function verifyNamespaces(subject: Subject): Finding[] {
     }
   }
   const [inner] = processes.filter(({ pid }) => pid === init).map(({ pids }) => pids.at(-1));
-  add("pid 1", "1 inside", `${inner ?? "gone"} inside, ${init} here`, inner === 1);
+  if (sharesProcesses(spec))
+    add("init", "not pid 1, as asked", `${inner ?? "gone"} inside, ${init} here`, inner !== 1);
+  else add("pid 1", "1 inside", `${inner ?? "gone"} inside, ${init} here`, inner === 1);
   const { escaped, visitors } = findOthers(subject);
   const inside = `${processes.length} in its cgroup`;
   const all = "all in its cgroup";
@@ -93,8 +99,11 @@ function findOthers(subject: Subject): { readonly escaped: string[]; readonly vi
     const shared = own.filter(([kind, name]) => namespaceOf(pid, kind) === name).map(([kind]) => kind);
     // One that was started since they were listed is where it should be.
     if (shared.length === 0 || isLimited(subject, pid)) continue;
+    // Another container may have been asked to share all but these.
+    const sharing = !shared.includes("mnt") && !shared.includes("cgroup") && isContainer(subject, pid);
+    if (sharing) continue;
     if (shared.includes("pid")) escaped.push(pid);
-    else if (!isMonitor(pid) && !(shared.join() === "net" && isContainer(subject, pid))) {
+    else if (!isMonitor(pid)) {
       const name = ifThere(() => readFileSync(`/proc/${pid}/comm`, "utf8"))?.trim() ?? "?";
       visitors.push(`${name} (${pid}): ${shared.join(", ")}`);
     }

@@ -3,6 +3,7 @@ import { decodeFlags, openFlags } from "../flags.ts";
 import type { Step, StepRef } from "../step.ts";
 
 const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
 
 interface Common {
   readonly reason: string;
@@ -117,6 +118,18 @@ export function mknod(
       `mknodat(AT_FDCWD, ${JSON.stringify(path)}, ${type === "c" ? "S_IFCHR" : "S_IFBLK"}|0${mode.toString(8)}, makedev(${major}, ${minor}))`,
     reason,
     label: `make device ${path}`,
+  };
+}
+
+/** fchownat(2), of the name itself. */
+export function changeOwner(path: string, uid: number, gid: number, reason: string): Step {
+  return {
+    kind: "syscall",
+    call: "fchownat",
+    args: [AT_FDCWD, text(path), uid, gid, AT_SYMLINK_NOFOLLOW],
+    text: () => `fchownat(AT_FDCWD, ${JSON.stringify(path)}, ${uid}, ${gid}, AT_SYMLINK_NOFOLLOW)`,
+    reason,
+    label: `change the owner of ${path}`,
   };
 }
 

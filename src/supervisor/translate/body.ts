@@ -28,6 +28,12 @@ export interface MountBody {
   readonly TmpfsOptions?: Maybe<{ readonly SizeBytes?: Maybe<number>; readonly Mode?: Maybe<number> }>;
 }
 
+interface DeviceBody {
+  readonly PathOnHost?: Maybe<string>;
+  readonly PathInContainer?: Maybe<string>;
+  readonly CgroupPermissions?: Maybe<string>;
+}
+
 interface WeightBody {
   readonly Path: string;
   readonly Weight: number;
@@ -95,6 +101,15 @@ export interface HostConfigBody extends ResourcesBody {
   readonly ReadonlyRootfs?: Maybe<boolean>;
   readonly SecurityOpt?: Texts;
   readonly ShmSize?: Maybe<number>;
+  readonly PidMode?: Maybe<string>;
+  readonly IpcMode?: Maybe<string>;
+  readonly UTSMode?: Maybe<string>;
+  readonly CgroupnsMode?: Maybe<string>;
+  readonly Devices?: Maybe<readonly DeviceBody[]>;
+  readonly DeviceCgroupRules?: Texts;
+  /** Null are the usual ones, an empty list is none. */
+  readonly MaskedPaths?: Texts;
+  readonly ReadonlyPaths?: Texts;
   readonly Sysctls?: TextMap;
   readonly Init?: Maybe<boolean>;
   readonly Ulimits?: Maybe<

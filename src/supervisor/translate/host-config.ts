@@ -1,6 +1,7 @@
 import type { ContainerRecord } from "../../container/record.ts";
 import type { RunRequest } from "../../container/request.ts";
-import type { OciResources, OciThrottleDevice } from "../../core/oci.ts";
+import { namespaceAnnotation } from "../../container/spec.ts";
+import type { OciResources, OciSpec, OciThrottleDevice } from "../../core/oci.ts";
 import { describeBinds, describeTmpfs } from "./mounts.ts";
 import { networkMode } from "./networks.ts";
 import { describePortBindings } from "./ports.ts";
@@ -39,8 +40,21 @@ function describeLimits({ memory, cpu, pids, blockIO }: OciResources): object {
   };
 }
 
+/** The mode of a namespace; empty for one of its own. */
+function mode(
+  type: "pid" | "ipc" | "uts" | "cgroup",
+  spec: OciSpec | undefined,
+  request: RunRequest | undefined,
+): string {
+  return spec?.annotations?.[namespaceAnnotation(type)] ?? request?.namespaces?.[type] ?? "";
+}
+
 /** `HostConfig` of a container's document; of one that was run in the foreground only what its record tells. */
-export function describeHostConfig(record: ContainerRecord, request: RunRequest | undefined): object {
+export function describeHostConfig(
+  record: ContainerRecord,
+  request: RunRequest | undefined,
+  spec: OciSpec | undefined,
+): object {
   const mounts = request?.mounts ?? [];
   const tmpfs = describeTmpfs(mounts);
   return {
@@ -59,32 +73,39 @@ export function describeHostConfig(record: ContainerRecord, request: RunRequest 
     ConsoleSize: [0, 0],
     CapAdd: nullIfEmpty(request?.capAdd),
     CapDrop: nullIfEmpty(request?.capDrop),
-    CgroupnsMode: "private",
+    CgroupnsMode: mode("cgroup", spec, request) || "private",
     Dns: request?.dns ?? [],
     DnsOptions: request?.dnsOptions ?? [],
     DnsSearch: request?.dnsSearch ?? [],
     ExtraHosts: nullIfEmpty(request?.extraHosts),
     GroupAdd: nullIfEmpty(request?.groups),
-    IpcMode: "private",
+    IpcMode: mode("ipc", spec, request) || "private",
     Cgroup: "",
     Links: null,
     OomScoreAdj: request?.oomScoreAdj ?? 0,
-    PidMode: "",
+    PidMode: mode("pid", spec, request),
     Privileged: request?.privileged ?? false,
     PublishAllPorts: request?.publishAll ?? false,
     ReadonlyRootfs: request?.readOnlyRoot ?? false,
     SecurityOpt: nullIfEmpty(request?.securityOptions),
     ...(tmpfs === undefined ? {} : { Tmpfs: tmpfs }),
-    UTSMode: "",
+    UTSMode: mode("uts", spec, request),
     UsernsMode: "",
-    ShmSize: 67_108_864,
+    ShmSize: request?.shmSize ?? 67_108_864,
     Sysctls: request?.sysctl ?? {},
     Runtime: "mdocker",
     Isolation: "",
     CgroupParent: "",
     ...describeLimits(record.resources),
-    Devices: [],
-    DeviceCgroupRules: null,
+    Devices: (request?.devices ?? []).map(({ source, target, access }) => {
+      return { PathOnHost: source, PathInContainer: target, CgroupPermissions: access };
+    }),
+    DeviceCgroupRules: nullIfEmpty(
+      request?.deviceRules?.map(
+        ({ type = "a", major, minor, access }) =>
+          `${type} ${major ?? "*"}:${minor ?? "*"} ${access ?? "rwm"}`,
+      ),
+    ),
     DeviceRequests: null,
     Ulimits: (request?.rlimits ?? []).map(({ type, soft, hard }) => ({
       Name: type.replace(/^RLIMIT_/, "").toLowerCase(),
@@ -96,7 +117,7 @@ export function describeHostConfig(record: ContainerRecord, request: RunRequest 
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
     Init: request?.init ?? null,
-    MaskedPaths: null,
-    ReadonlyPaths: null,
+    MaskedPaths: spec?.linux.maskedPaths ?? null,
+    ReadonlyPaths: spec?.linux.readonlyPaths ?? null,
   };
 }

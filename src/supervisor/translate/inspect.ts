@@ -132,7 +132,7 @@ export async function describeContainer(
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: execs.length === 0 ? null : execs,
-    HostConfig: describeHostConfig(record, request),
+    HostConfig: describeHostConfig(record, request, specOf(instance, id)),
     GraphDriver: {
       Name: "overlay2",
       Data: {

@@ -37,10 +37,15 @@ const restart = object({ Name: text, MaximumRetryCount: number });
 const hostConfig = object({
   ...limits,
   ...each(texts, "Binds CapAdd CapDrop Dns DnsOptions DnsSearch ExtraHosts GroupAdd SecurityOpt"),
+  ...each(texts, "DeviceCgroupRules MaskedPaths ReadonlyPaths"),
   ...each(flag, "AutoRemove OomKillDisable Privileged ReadonlyRootfs Init PublishAllPorts"),
   ...each(number, "OomScoreAdj ShmSize"),
   ...each(textMap, "Tmpfs Sysctls"),
-  NetworkMode: text,
+  ...each(text, "NetworkMode PidMode IpcMode UTSMode CgroupnsMode"),
+  Devices: {
+    type: ["array", "null"],
+    items: { type: "object", properties: each(text, "PathOnHost PathInContainer CgroupPermissions") },
+  },
   PortBindings: {
     type: ["object", "null"],
     additionalProperties: {

@@ -198,7 +198,7 @@ describe.each(dockerClients.map((client) => [client]))("%s", (client) => {
     await withDocker(client, async ({ docker }) => {
       for (const [args, why] of [
         [["run", "nothing-of-this-name", "true"], "pull"],
-        [["create", "--pid", "host", "lab"], "HostConfig.PidMode is not supported"],
+        [["create", "--gpus", "all", "lab"], "HostConfig.DeviceRequests is not supported"],
         [["create", "--memory", "1k", "lab"], "emory"],
         [["kill", "nobody"], "daemon: No such container: nobody\n"],
         [["swarm", "init"], "mdocker"],

@@ -45,6 +45,29 @@ const detached = { detached: true, keep: true };
 
 /** Flags before `/bin/true`, and what they change. */
 const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
+  ["--pid host --uts host", { namespaces: { pid: "host", uts: "host" } }],
+  ["--pid private --cgroupns private --ipc private", {}],
+  ["--ipc shareable --cgroupns host", { namespaces: { ipc: "shareable", cgroup: "host" } }],
+  ["--pid container:web", { namespaces: { pid: "container:web" } }],
+  [
+    "--time-offset boottime=+1d,monotonic=-1.5s",
+    {
+      namespaces: {
+        timeOffsets: {
+          boottime: { secs: 86_400, nanosecs: 0 },
+          monotonic: { secs: -2, nanosecs: 500_000_000 },
+        },
+      },
+    },
+  ],
+  [
+    "--time-offset boottime=1h30m",
+    { namespaces: { timeOffsets: { boottime: { secs: 5400, nanosecs: 0 } } } },
+  ],
+  ["--device /dev/fuse", { devices: [{ source: "/dev/fuse", target: "/dev/fuse", access: "rwm" }] }],
+  ["--device /dev/fuse:r", { devices: [{ source: "/dev/fuse", target: "/dev/fuse", access: "r" }] }],
+  ["--device /dev/sda:/dev/x:rw", { devices: [{ source: "/dev/sda", target: "/dev/x", access: "rw" }] }],
+  ["--shm-size 2m", { shmSize: 2 << 20 }],
   ["", {}],
   ["-i", { interactive: true }],
   ["--interactive=true", { interactive: true }],
@@ -272,6 +295,23 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
 
 /** Flags before `/bin/true`, and the one line they are refused with. */
 const refused: readonly (readonly [string, string | RegExp])[] = [
+  ["--pid other", "--pid: other: expected private, host or container:NAME"],
+  ["--cgroupns container:x", "--cgroupns: container:x: expected private, host"],
+  ["--ipc container:", /^--ipc: container:: expected private, shareable, none, host or container:NAME/],
+  ["--uts host -h box", "--hostname: the host name is not its own with --uts host"],
+  ["--ipc host --shm-size 1m", "--shm-size: /dev/shm is not its own with --ipc host"],
+  ["--ipc host --sysctl kernel.shmmax=1", /kernel.shmmax: would change the IPC of host/],
+  ["--time-offset 1d", /^--time-offset: 1d: expected boottime=OFFSET/],
+  ["--time-offset boottime=soon", /^--time-offset boottime: soon: expected an offset such as \+1d/],
+  ["--time-offset monotonic=200000d", /at most 146 years/],
+  ["--device fuse", /^--device: fuse: expected HOST\[:CONTAINER\[:rwm\]\], with absolute paths/],
+  ["--device /dev/fuse:/opt/fuse", /expected a path below \/dev/],
+  ["--device /dev/fuse:/dev/../etc", /expected a path below \/dev/],
+  ["--device /dev/fuse:/dev/shm/fuse", /expected a path below \/dev/],
+  ["--device /dev/fuse:/dev/fuse:rx", /expected some of r \(read\), w \(write\) and m \(mknod\)/],
+  ["--device-cgroup-rule c", /expected TYPE MAJOR:MINOR ACCESS/],
+  ["--shm-size 0", /^--shm-size: 0: expected a size above 0/],
+  ["--shm-size 1m --tmpfs /dev/shm:size=2m", /expected the size in one of/],
   ["-t", "the input device is not a TTY: leave out -t, or run it from a terminal"],
   ["-it", /not a TTY/],
   ["--rm --keep", /--rm and --keep contradict/],

@@ -201,7 +201,32 @@ describe("a body of /containers/create", () => {
       {},
       { log: { driver: "json-file" } },
     ],
-    ["shm", { ShmSize: 1 << 20 }, {}, { mounts: [{ kind: "tmpfs", target: "/dev/shm" }] }],
+    ["shm", { ShmSize: 1 << 20 }, {}, { shmSize: 1 << 20, mounts: [] }],
+    [
+      "namespaces",
+      { PidMode: "host", IpcMode: "container:abc", UTSMode: "host", CgroupnsMode: "host" },
+      {},
+      { namespaces: { pid: "host", ipc: "container:abc", uts: "host", cgroup: "host" } },
+    ],
+    ["usual namespaces", { IpcMode: "private", CgroupnsMode: "private" }, {}, {}],
+    [
+      "devices",
+      {
+        Devices: [{ PathOnHost: "/dev/fuse", PathInContainer: "/dev/fuse", CgroupPermissions: "rw" }],
+        DeviceCgroupRules: ["c 10:* rm"],
+      },
+      {},
+      {
+        devices: [{ source: "/dev/fuse", target: "/dev/fuse", access: "rw" }],
+        deviceRules: [{ allow: true, type: "c", major: 10, access: "rm" }],
+      },
+    ],
+    [
+      "paths",
+      { MaskedPaths: [], ReadonlyPaths: ["/proc/sys"] },
+      {},
+      { maskedPaths: [], readonlyPaths: ["/proc/sys"] },
+    ],
   ])("says the same as the flags: %s", async (_name, host, config, expected) => {
     expect(await translate(host, config)).toMatchObject(expected);
   });
@@ -210,8 +235,7 @@ describe("a body of /containers/create", () => {
     [{ PortBindings: { "80/tcp": [{ HostPort: "x" }] } }, "HostConfig.PortBindings: x:80/tcp: expected"],
     [{ PortBindings: { "80/tcp": [{ HostIp: "::1" }] } }, "HostConfig.PortBindings: [::1]::80/tcp: expected"],
     [{ PublishAllPorts: true, NetworkMode: "none" }, "a container with --network none cannot publish ports"],
-    [{ PidMode: "host" }, "HostConfig.PidMode is not supported"],
-    [{ Devices: [{}] }, "HostConfig.Devices is not supported"],
+    [{ DeviceRequests: [{}] }, "HostConfig.DeviceRequests is not supported"],
     [{ VolumesFrom: ["x"] }, "HostConfig.VolumesFrom is not supported"],
     [{ MemorySwappiness: 10 }, "HostConfig.MemorySwappiness is not supported"],
     [{ Memory: -5 }, "HostConfig.Memory"],
