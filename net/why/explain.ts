@@ -19,7 +19,7 @@ import type { Hop } from "./hop.ts";
 import type { Inquiry, Participant } from "./inquiry.ts";
 import { collectListeners, type Listener } from "./listeners.ts";
 import { findLoss } from "./loss.ts";
-import { type ProbeResult, probe, type Seen } from "./probe.ts";
+import { brief, type Patience, type ProbeResult, probe, type Seen, thorough } from "./probe.ts";
 import { collectRulesets } from "./rulesets.ts";
 import type { Given, Station } from "./station.ts";
 import { type Verdict, weigh } from "./verdict.ts";
@@ -142,7 +142,10 @@ export async function explainPath(asked: Inquiry): Promise<Explanation> {
   const bridges = [...new Set([...givenFrom, ...givenTo].map(({ bridge }) => bridge))].filter(
     (name) => name !== "",
   );
-  const routed = there.legs.length > 1 || there.legs.some(({ station }) => station === scene.host);
+  const gateways = networks.flatMap(({ gateway, gateway6 }) => [gateway, gateway6]);
+  const routed = [...there.legs, ...(back?.legs ?? [])].some(
+    ({ station, nextHop }) => station === scene.host || gateways.includes(nextHop),
+  );
   const entries =
     port !== undefined && protocol === "udp" ? trackedConnections(asked.host.netns, family, port) : [];
   const hops: Hop[] = [
@@ -150,17 +153,20 @@ export async function explainPath(asked: Inquiry): Promise<Explanation> {
     ...(scene.to === undefined || scene.to === scene.from
       ? []
       : checkEnd(it, scene.to, [...new Set(givenTo)], six)),
-    ...(routed || there.end === "refused" ? checkGateway(it, bridges, six) : []),
+    ...(routed ? checkGateway(it, bridges, six) : []),
     ...checkWay(it, there, false),
     ...(port === undefined ? [] : [checkEntries(it, entries)].flatMap((hop) => hop ?? [])),
     ...(back === undefined ? [] : checkWay(it, back, true).map((hop) => ({ ...hop, back: true }))),
   ];
   const watched = [...new Set([asked.from, asked.host, ...(asked.to === undefined ? [] : [asked.to])])];
-  const { result, seen } = probe(asked.from.netns, { protocol, destination, port }, watched);
+  const failed = hops.some(({ status }) => status === "fail");
+  const patience = failed ? brief : thorough;
+  const { result, seen } = probe(asked.from.netns, { protocol, destination, port, patience }, watched);
   const first = there.legs[0]?.out;
   const large =
-    first !== undefined && first.name !== "lo" ? tryLarge(asked, there, first.mtu, result) : undefined;
-  const failed = hops.some(({ status }) => status === "fail");
+    first !== undefined && first.name !== "lo"
+      ? tryLarge(asked, there, { mtu: first.mtu, patience }, result)
+      : undefined;
   const lost = result.outcome !== "answered" && result.open !== true;
   const unseen = lost && !failed ? await searchLoss(asked, it, seen) : undefined;
   const extra =
@@ -193,14 +199,20 @@ function followBack(scene: Scene, there: Way): Way | undefined {
 }
 
 /** A long echo, where a short one came back: links that take only shorter packets swallow it. */
-function tryLarge(asked: Inquiry, there: Way, mtu: number, small: ProbeResult): ProbeResult | undefined {
+function tryLarge(
+  asked: Inquiry,
+  there: Way,
+  { mtu, patience }: { readonly mtu: number; readonly patience: Patience },
+  small: ProbeResult,
+): ProbeResult | undefined {
   if (there.end !== "delivered" || small.outcome !== "answered") return undefined;
   const { destination } = asked;
   if (asked.protocol !== "icmp") {
-    const short = probe(asked.from.netns, { protocol: "icmp", destination }).result;
+    const short = probe(asked.from.netns, { protocol: "icmp", destination, patience }).result;
     if (short.outcome !== "answered") return undefined;
   }
-  return probe(asked.from.netns, { protocol: "icmp", destination, size: Math.min(mtu, 65_000) }).result;
+  const size = Math.min(mtu, 65_000);
+  return probe(asked.from.netns, { protocol: "icmp", destination, size, patience }).result;
 }
 
 function largeLost(from: Station, mtu: number, { said }: ProbeResult): Hop {

@@ -32,6 +32,7 @@ export interface ProbeRequest {
   readonly port?: number | undefined;
   /** Size of an echo's IP packet; absent: a small one. */
   readonly size?: number | undefined;
+  readonly patience?: Patience | undefined;
 }
 
 /** A namespace to watch meanwhile. */
@@ -40,9 +41,15 @@ export interface Watched {
   readonly netns: number;
 }
 
-/** How long to wait for the answer to one packet, in milliseconds; and how many are sent. */
-const patience = 1000;
-const tries = 2;
+/** How long to wait for an answer, in milliseconds, and how many packets are sent where they can be counted. */
+export interface Patience {
+  readonly ms: number;
+  readonly tries: number;
+}
+
+/** Where nothing else is known, the probe decides; where a reason has been found, it only confirms. */
+export const thorough: Patience = { ms: 1000, tries: 2 };
+export const brief: Patience = { ms: 400, tries: 1 };
 
 const words: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
@@ -63,15 +70,20 @@ function refused(errno: string): ProbeResult {
 
 const ms = (start: number): string => `${(monotonicMs() - start).toFixed(1)} ms`;
 
-function echo(socket: InetSocket, id: number, { destination, size }: ProbeRequest): ProbeResult {
+function echo(
+  socket: InetSocket,
+  id: number,
+  { destination, size, patience = thorough }: ProbeRequest,
+): ProbeResult {
+  const { tries } = patience;
   const six = destination.includes(":");
   const length = (size ?? 84) - (six ? 40 : 20);
   const begin = monotonicMs();
   let error: string | undefined;
   for (let sequence = 1; sequence <= tries; sequence += 1) {
     error = socket.send(echoRequest(id, sequence, length, six)) ?? error;
-    const deadline = monotonicMs() + patience;
-    for (let left = patience; left > 0 && error === undefined; left = deadline - monotonicMs()) {
+    const deadline = monotonicMs() + patience.ms;
+    for (let left = patience.ms; left > 0 && error === undefined; left = deadline - monotonicMs()) {
       if (!socket.readable(Math.ceil(left))) break;
       const got = socket.receive();
       if (typeof got === "string") error = got;
@@ -81,23 +93,23 @@ function echo(socket: InetSocket, id: number, { destination, size }: ProbeReques
     }
     if (error !== undefined) return refused(error);
   }
-  return { outcome: "silent", said: `no echo reply to ${tries} requests in ${(tries * patience) / 1000} s` };
+  return { outcome: "silent", said: `no echo reply in ${(tries * patience.ms) / 1000} s` };
 }
 
-function connection(socket: InetSocket): ProbeResult {
+function connection(socket: InetSocket, { ms: time, tries }: Patience): ProbeResult {
   const begin = monotonicMs();
-  const wait = tries * patience;
-  const outcome = socket.outcome(wait + 500);
+  const wait = tries * time;
+  const outcome = socket.outcome(wait);
   if (outcome === undefined)
     return { outcome: "silent", said: `no answer to a connection request in ${wait / 1000} s` };
   return outcome === "" ? { outcome: "answered", said: `connected in ${ms(begin)}` } : refused(outcome);
 }
 
-function datagram(socket: InetSocket): ProbeResult {
+function datagram(socket: InetSocket, { ms: time }: Patience): ProbeResult {
   const error = socket.send(Buffer.from("mdocker network why\n"));
   if (error !== undefined) return refused(error);
   // What refuses a datagram does so at once; an answer depends on the service.
-  if (socket.readable(patience / 2)) {
+  if (socket.readable(time / 2)) {
     const got = socket.receive();
     if (typeof got === "string") return refused(got);
     return { outcome: "answered", said: "answered" };
@@ -143,15 +155,15 @@ function send(
   socket: InetSocket,
   request: ProbeRequest,
 ): { readonly result: ProbeResult; readonly mark: Mark } {
-  const { protocol, destination, port = 0 } = request;
+  const { protocol, destination, port = 0, patience = thorough } = request;
   const id = 1 + Math.floor(Math.random() * 0xfffe);
   const error = socket.connect(ipBytes(destination), port);
   // A connection that was refused at once has no port any more; then nothing of it can be seen either.
   const number = protocol === "icmp" ? id : socket.local().port;
   const mark: Mark = { protocol, number };
   if (error !== undefined) return { result: refused(error), mark };
-  if (protocol === "tcp") return { result: connection(socket), mark };
-  if (protocol === "udp") return { result: datagram(socket), mark };
+  if (protocol === "tcp") return { result: connection(socket, patience), mark };
+  if (protocol === "udp") return { result: datagram(socket, patience), mark };
   if (request.size !== undefined) socket.neverFragment();
   return { result: echo(socket, id, request), mark };
 }

@@ -1,5 +1,4 @@
 import { closeSync, openSync } from "node:fs";
-import { ipv4Block } from "../../../net/ipv4.ts";
 import type { Network } from "../../../net/network.ts";
 import type { Participant } from "../../../net/why/inquiry.ts";
 import type { Given } from "../../../net/why/station.ts";
@@ -11,18 +10,8 @@ import type { ContainerRecord, EndpointRecord } from "../record.ts";
 function givenOf({ endpoints }: ContainerRecord, networks: readonly Network[]): Given[] {
   return endpoints.map((endpoint: EndpointRecord): Given => {
     const network = networks.find(({ name }) => name === endpoint.network);
-    const { ifname, hostName, address, prefixLength, gateway, mac } = endpoint;
-    const block = network === undefined ? undefined : ipv4Block(network.subnet);
-    return {
-      network: endpoint.network,
-      ifname,
-      hostName,
-      bridge: network === undefined || (network.driver ?? "bridge") !== "bridge" ? "" : network.bridge,
-      address,
-      prefixLength: block?.prefixLength ?? prefixLength,
-      gateway,
-      mac,
-    };
+    // Of macvlan, ipvlan and cables between containers nothing hangs on a bridge of the host.
+    return { ...endpoint, bridge: endpoint.hostName === "" ? "" : (network?.bridge ?? "") };
   });
 }
 

@@ -1,4 +1,5 @@
 import { AF_INET, familyOf } from "../../../net/netlink/ip.ts";
+import type { Network } from "../../../net/network.ts";
 import { readPublications } from "../../../net/ports/state.ts";
 import { isAddress } from "../../../net/why/block.ts";
 import type { Mapping } from "../../../net/why/checks/nat.ts";
@@ -123,7 +124,7 @@ export async function explainWhy(instance: Instance, fromWord: string, toWord: s
   const resolved =
     toRecord === undefined
       ? resolvePlace({ target, host, from, others, mappings })
-      : resolveContainer(from, open(toRecord) ?? host);
+      : resolveContainer(from, open(toRecord) ?? host, networks);
   const explanation = await explainPath({
     owner: instance.prefix,
     networks,
@@ -139,12 +140,14 @@ export async function explainWhy(instance: Instance, fromWord: string, toWord: s
   return { ...words, ...explanation };
 }
 
-/** The address of a container that is nearest to the asker: on a network that both are on, else its first. */
-function resolveContainer(from: Participant, to: Participant): Resolved {
+/** The address of a container that is nearest to the asker: on a network where both may talk, else its first. */
+function resolveContainer(from: Participant, to: Participant, networks: readonly Network[]): Resolved {
   if (to === from) return { destination: "127.0.0.1", to };
   if (to.kind === "host") return { destination: gatewayOf(from) ?? "127.0.0.1", to };
-  const shared = to.given.find(({ network }) => from.given.some((one) => one.network === network));
-  const address = (shared ?? to.given[0])?.address;
+  const shared = to.given.filter(({ network }) => from.given.some((one) => one.network === network));
+  const open = shared.find(({ network }) => networks.find(({ name }) => name === network)?.icc !== false);
+  const given = open ?? shared[0] ?? to.given[0];
+  const address = given?.address || given?.address6;
   if (address === undefined) throw new UsageError(`${to.name} is on no network: it has no address`);
   return { destination: address, to };
 }
