@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addCapture } from "./network/capture.ts";
 import { addConnect } from "./network/connect.ts";
 import { addCreate } from "./network/create.ts";
 import { addImpair } from "./network/impair.ts";
@@ -22,4 +23,5 @@ export function registerNetwork(program: Command): void {
   addResolve(network);
   addImpair(network);
   addWhy(network);
+  addCapture(network);
 }

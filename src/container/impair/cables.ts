@@ -38,7 +38,7 @@ export function initOf(record: ContainerRecord): ProcessIdentity {
 }
 
 /** Opens the network namespace of a process. The caller closes it. @throws SetupError when it has ended. */
-function openNetnsOf(init: ProcessIdentity, name: string): number {
+export function openNetnsOf(init: ProcessIdentity, name: string): number {
   const fd = openSync(`/proc/${init.pid}/ns/net`, "r");
   // Open before it is looked at: a pid that was given to another process meanwhile shows now.
   if (!isAlive(init)) throw new SetupError(`container ${name} has just ended`);
