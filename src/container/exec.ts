@@ -43,6 +43,8 @@ const patientMs = 10;
 async function hear({ sync }: Launched, refuse: ExecOptions["refuse"]): Promise<void> {
   for (let ms = promptMs; !isReadable(sync.fd, ms); ms = 0) {
     await new Promise((resolve) => setTimeout(resolve, patientMs));
+    // First: a signal that came because it runs must not be taken for one that came before.
+    if (isReadable(sync.fd, 0)) return;
     refuse?.();
   }
 }

@@ -18,6 +18,8 @@ type Look = (fd: number, ms: number) => boolean;
 async function until({ fd }: Stream, look: Look, over: () => boolean): Promise<boolean> {
   for (let ms = promptMs; !look(fd, ms); ms = 0) {
     await new Promise((resolve) => setTimeout(resolve, patientMs));
+    // First: a signal that came because it has just happened must not be taken for one that came before.
+    if (look(fd, 0)) return true;
     if (over()) return false;
   }
   return true;

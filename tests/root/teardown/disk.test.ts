@@ -39,7 +39,7 @@ async function withTmpfs<T>(options: string, act: (at: string) => Promise<T>): P
 async function remains(at: string): Promise<string[]> {
   const found = await host.hostRun(["find", at, "-mindepth", "1", "-printf", "%P\n"]);
   const shared =
-    /^(filler|cache(\/seccomp(\/[^/]+\.bpf)?)?|containers|names|orphans|networks(\/[^/]+)?|networks\/bridge\/(network\.json|leases\.(json|lock)))$/;
+    /^(filler|cache(\/seccomp(\/[^/]+\.bpf)?)?|containers|names|orphans|resolver\.lock|networks(\/[^/]+)?|networks\/bridge\/(network\.json|leases\.(json|lock)))$/;
   return found.split("\n").filter((path) => path !== "" && !shared.test(path));
 }
 
