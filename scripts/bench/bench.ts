@@ -6,7 +6,7 @@ export interface Row {
   readonly label: string;
   /** Median where there were several; absent when it could not be measured. */
   readonly value?: number | undefined;
-  readonly unit: "ms" | "Gbit/s" | "KiB" | "" | "MiB";
+  readonly unit: "ms" | "Gbit/s" | "KiB" | "" | "MiB" | "/s";
   /** All single values, for the JSON file. */
   readonly samples?: readonly number[] | undefined;
   /** What the value means beside another: `2.0 x node -e 0`; with the bound it must keep, if there is one. */

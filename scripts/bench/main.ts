@@ -17,6 +17,7 @@ import { engine } from "./engine.ts";
 import { exec } from "./exec.ts";
 import { growth } from "./growth.ts";
 import { memory } from "./memory.ts";
+import { names } from "./names.ts";
 import { peerHostScript, startPeers } from "./peers.ts";
 import { table } from "./table.ts";
 import { throughput } from "./throughput.ts";
@@ -25,7 +26,19 @@ import { whole } from "./whole.ts";
 // `make bench`: starts itself a second time inside a throw-away host, so that nothing it measures has to enter
 // namespaces first, and the machine's own network stays untouched.
 
-const benches: readonly Bench[] = [whole, exec, engine, burst, api, crowd, throughput, memory, growth, costs];
+const benches: readonly Bench[] = [
+  whole,
+  exec,
+  engine,
+  burst,
+  api,
+  crowd,
+  throughput,
+  names,
+  memory,
+  growth,
+  costs,
+];
 const variable = "MDOCKER_BENCH";
 
 /** What the inner process is told by the outer one. */
