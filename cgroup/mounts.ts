@@ -6,12 +6,13 @@ const place = "/sys/fs/cgroup";
 const common = ["nosuid", "noexec", "nodev", "relatime"];
 
 /**
- * What a container sees on /sys/fs/cgroup: its own cgroup as the root, read-only. To be mounted in order, inside its own
+ * What a container sees on /sys/fs/cgroup: its own cgroup as the root, read-only unless `writable`. To be mounted in order, inside its own
  * cgroup namespace. On v1 only hierarchies it has joined: in the others the host's root would be its own.
  */
-export function cgroupMounts(host: CgroupHost, resources: OciResources): OciMount[] {
+export function cgroupMounts(host: CgroupHost, resources: OciResources, writable = false): OciMount[] {
+  const access = writable ? "rw" : "ro";
   if (host.driver === "v2") {
-    return [{ destination: place, type: "cgroup2", source: "cgroup", options: [...common, "ro"] }];
+    return [{ destination: place, type: "cgroup2", source: "cgroup", options: [...common, access] }];
   }
   const mounts = v1Controllers(host, resources).map((controller): OciMount => {
     const mountPoint = host.controllers.get(controller);
@@ -21,7 +22,7 @@ export function cgroupMounts(host: CgroupHost, resources: OciResources): OciMoun
       destination: `${place}/${together.join(",")}`,
       type: "cgroup",
       source: "cgroup",
-      options: [...common, "ro", ...together],
+      options: [...common, access, ...together],
     };
   });
   return [

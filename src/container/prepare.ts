@@ -162,7 +162,7 @@ export async function prepare(
     overlay,
     cgroupJoin: joined,
     cgroupBirth: directory !== undefined,
-    cgroupMounts: cgroupMounts(host, resources),
+    cgroupMounts: cgroupMounts(host, resources, request.privileged),
     watch: watchFiles(host, cgroupPath),
     traced,
     cgroupDirectories: directory === undefined ? joined.map((file) => dirname(file)) : [directory],

@@ -207,7 +207,7 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
       // Images have links in place of /etc/resolv.conf that lead nowhere until their own services run.
       bindMount(builder, item, opened, item.source?.startsWith(`${containers}/`) !== true);
     } else if (item.type === "cgroup") {
-      for (const cgroup of facts.cgroupMounts) systemMount(builder, cgroup, "its own cgroup, read-only");
+      for (const cgroup of facts.cgroupMounts) systemMount(builder, cgroup, "its own cgroup");
     } else {
       const shown =
         item.destination === "/proc" && sharesProcesses(spec) ? "the processes that it is among" : undefined;
