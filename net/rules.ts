@@ -32,15 +32,19 @@ function forwardRules(owner: string, networks: readonly Network[]): Rule[] {
     ]),
     ...each(
       networks,
+      ({ icc }) => !icc,
+      ({ bridge }) => [
+        `-i ${bridge} -o ${bridge}`,
+        "DROP",
+        "containers may not talk to each other, not even by a published port",
+      ],
+    ),
+    ...each(
+      networks,
       ({ internal }) => internal,
       ({ bridge }) => [`-i ${bridge} ! -o ${bridge}`, "DROP", "an internal network has no way out"],
     ),
     ...(networks.some(outward) ? [jump] : []),
-    ...each(
-      networks,
-      ({ icc }) => !icc,
-      ({ bridge }) => [`-i ${bridge} -o ${bridge}`, "DROP", "containers may not talk to each other"],
-    ),
     ...each(networks, all, ({ bridge }) => [
       `! -i ${bridge} -o ${bridge}`,
       "DROP",

@@ -23,6 +23,7 @@ const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const VETH_INFO_PEER = 1;
 /** Leave the 60 interface counters out of an answer. */
@@ -54,6 +55,8 @@ export interface LinkSettings {
   readonly alias?: string | undefined;
   /** Bridge port that may not talk to other isolated ports of the bridge. */
   readonly isolated?: boolean | undefined;
+  /** Bridge port that what came from it may leave by again. */
+  readonly hairpin?: boolean | undefined;
 }
 
 /** The other end of a veth pair; with `netns` (an open file) it is born inside that network namespace. */
@@ -84,8 +87,13 @@ function settingAttributes(settings: LinkSettings): Uint8Array[] {
   if (settings.mac !== undefined) parts.push(bytes(IFLA_ADDRESS, macBytes(settings.mac)));
   if (settings.master !== undefined) parts.push(u32(IFLA_MASTER, settings.master));
   if (settings.alias !== undefined) parts.push(text(IFLA_IFALIAS, settings.alias));
-  if (settings.isolated !== undefined) {
-    const data = nested(IFLA_INFO_SLAVE_DATA, u8(IFLA_BRPORT_ISOLATED, settings.isolated ? 1 : 0));
+  const { isolated, hairpin } = settings;
+  if (isolated !== undefined || hairpin !== undefined) {
+    const data = nested(
+      IFLA_INFO_SLAVE_DATA,
+      ...(hairpin === undefined ? [] : [u8(IFLA_BRPORT_MODE, hairpin ? 1 : 0)]),
+      ...(isolated === undefined ? [] : [u8(IFLA_BRPORT_ISOLATED, isolated ? 1 : 0)]),
+    );
     parts.push(nested(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, "bridge"), data));
   }
   return parts;

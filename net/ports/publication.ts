@@ -9,6 +9,8 @@ export interface Publication {
   readonly address: string;
   readonly address6?: string | undefined;
   readonly ports: readonly PublishedPort[];
+  /** The end of its cable on the bridge. */
+  readonly hostEnd?: string | undefined;
 }
 
 /** True for an address that only the host itself reaches: 127.0.0.0/8. */

@@ -1,4 +1,5 @@
 import { monotonicMs } from "../../src/core/clock.ts";
+import { hasErrno } from "../../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../../src/core/explain.ts";
 import type { Instance } from "../../src/core/paths.ts";
 import { withLock } from "../../src/sys/flock.ts";
@@ -6,11 +7,13 @@ import { isAlive, type ProcessIdentity } from "../../src/sys/process.ts";
 import { chainNames, type Family, quoted, type Rule, type Table } from "../chain.ts";
 import { applyChains } from "../firewall.ts";
 import { type Changes, openIptables } from "../iptables.ts";
+import { withNetlink } from "../netlink/client.ts";
+import { setLink } from "../netlink/link.ts";
 import type { Network } from "../network.ts";
 import { ensureNetworkFolder, networksLock, readMarkers } from "../state.ts";
 import { describeSysctl } from "../sysctl.ts";
 import { localnetOf, settleLocalnet, usesLocalnet } from "./localnet.ts";
-import type { Publication } from "./publication.ts";
+import { isLoopback, type Publication } from "./publication.ts";
 import { publicationRules } from "./rules.ts";
 import { forgetConnections, forgetEarlier } from "./stale.ts";
 import { type PortsEntry, type PortsFile, readPorts, writePorts } from "./state.ts";
@@ -64,10 +67,36 @@ const flush: PlannedAction = {
   by: "parent",
 };
 
+/**
+ * With br_netfilter the rules see what a bridge passes on, and what a container sends to its own published port is led
+ * back to it by the bridge itself: out of the port that it came in by, which bridges do not do.
+ */
+function needsHairpin({ hostEnd = "", ports }: Publication): boolean {
+  return hostEnd !== "" && ports.some(({ hostAddress }) => !isLoopback(hostAddress));
+}
+
+function allowHairpin(publication: Publication): void {
+  const { hostEnd = "" } = publication;
+  if (!needsHairpin(publication)) return;
+  try {
+    withNetlink((client) => client.change(setLink(hostEnd, { hairpin: true })));
+  } catch (error) {
+    // The container has just ended.
+    if (!hasErrno(error, "ENODEV")) throw error;
+  }
+}
+
+function describeHairpin(publication: Publication): PlannedAction[] {
+  if (!needsHairpin(publication)) return [];
+  const reason = "what the container sends to its own published port may come back by the same cable";
+  return [{ kind: "netlink", text: `RTM_NEWLINK ${publication.hostEnd} hairpin on`, reason, by: "parent" }];
+}
+
 /** What {@link publish} does, rule by rule. */
 export function describePublication(network: Network, publication: Publication): PlannedAction[] {
   const placed = { network, publication };
   return [
+    ...describeHairpin(publication),
     ...(usesLocalnet(publication) ? [describeSysctl(localnetOf(network))] : []),
     ...families.flatMap((family) => describeLines(placed, family)),
     flush,
@@ -165,6 +194,7 @@ export function publish(
     });
     const removed = placed(instance, gone);
     const settled = settleLocalnet(file, [...removed.map((it) => it.network), network]);
+    allowHairpin(publication);
     applyChange(instance, instance.prefix, { removed, added: [{ network, publication }] }, file);
     writePorts(instance, settled);
     for (const it of removed) forgetConnections(it.publication);

@@ -1,6 +1,6 @@
 import { describeBringUp, expectedMtu } from "../../net/bring-up.ts";
 import { namesAddresses } from "../../net/dns/sockets.ts";
-import { describeLoopback, type Endpoint, planEndpoint } from "../../net/endpoint.ts";
+import { describeLoopback, type Endpoint, hostEndName, planEndpoint } from "../../net/endpoint.ts";
 import { describeEndpoint } from "../../net/endpoint-steps.ts";
 import { peekLease } from "../../net/ipam.ts";
 import type { Lease } from "../../net/pool.ts";
@@ -82,13 +82,17 @@ function describePorts({ publishing }: Prepared): PlannedAction[] {
 }
 
 /** The rules that lead to the container, with an example where the port is not known yet. */
-function describeLater({ id, publishing }: Prepared, leases: Leases): PlannedAction[] {
+function describeLater({ instance, id, publishing }: Prepared, leases: Leases): PlannedAction[] {
   if (publishing === undefined) return [];
   const { connection, mappings } = publishing;
   const ports = mappings.map(({ hostAddress, hostPort = exampleHostPort, containerPort, protocol }) => {
     return { hostAddress, hostPort, containerPort, protocol };
   });
-  const endpoint = { ...leaseOf(leases, connection), network: connection.network.name };
+  const endpoint = {
+    ...leaseOf(leases, connection),
+    network: connection.network.name,
+    hostName: hostEndName(instance, id, connection.number),
+  };
   return describePublication(connection.network, publicationOf(id, endpoint, ports));
 }
 

@@ -94,8 +94,9 @@ export function planPublishing(
 /** What a container publishes by one of its interfaces. */
 export function publicationOf(
   container: string,
-  { network, address, address6 }: Pick<Publication, "network" | "address" | "address6">,
+  endpoint: Pick<Publication, "network" | "address" | "address6"> & { readonly hostName: string },
   ports: readonly PublishedPort[],
 ): Publication {
-  return { network, container, address, address6, ports };
+  const { network, address, address6, hostName } = endpoint;
+  return { network, container, address, address6, ports, hostEnd: hostName };
 }

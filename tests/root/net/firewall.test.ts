@@ -77,7 +77,9 @@ describe.each(backends)("on iptables-%s", (backend) => {
     process.env["MDOCKER_IPTABLES"] = backend;
     await onNetworkSite(async () => {
       const sctp = knowsSctp();
-      const cases = firewallCases.filter(({ name }) => sctp || !name.includes("-mixed"));
+      const known = firewallCases.filter(({ name }) => sctp || !name.includes("-mixed"));
+      // Starting a program takes long in a virtual machine.
+      const cases = known.filter((_, at) => process.env["VMRUN"] === undefined || at % 6 === 0);
       for (const family of [4, 6] as const) {
         const iptables = openIptables(family);
         for (const { name, networks, publications } of cases) {

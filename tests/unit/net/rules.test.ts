@@ -112,8 +112,8 @@ describe("the rules", () => {
       filter MDOCKER-USER (user)
       filter MDOCKER-FORWARD (own)
         -o mdocker0 -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment mdocker:bridge -j ACCEPT
-        -m comment --comment mdocker -j MDOCKER
         -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
+        -m comment --comment mdocker -j MDOCKER
         ! -i mdocker0 -o mdocker0 -m comment --comment mdocker:bridge -j DROP
         -i mdocker0 -m comment --comment mdocker:bridge -j ACCEPT
       filter FORWARD (built-in-top)
