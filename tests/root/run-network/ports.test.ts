@@ -32,16 +32,16 @@ function using(host: TestHost, backend: string): TestHost {
   };
 }
 
-/** Calls a port and says what was answered: nothing, when it was refused or dropped. */
-const call = (address: string, port: number, ...flags: string[]): string[] => [
+/** Calls a port and says what was answered: nothing, when it was refused, or dropped for so many seconds. */
+const call = (address: string, port: number, seconds = 10, flags = ""): string[] => [
   "sh",
   "-c",
-  `nc -N -w 1 ${flags.join(" ")} ${address} ${port} </dev/null 2>/dev/null || true`,
+  `nc -N -w ${seconds} ${flags} ${address} ${port} </dev/null 2>/dev/null || true`,
 ];
 const ask = (address: string, port: number): string[] => [
   "sh",
   "-c",
-  `echo ping | nc -u -w 1 ${address} ${port} 2>/dev/null || true`,
+  `echo ping | nc -u -w 2 ${address} ${port} 2>/dev/null || true`,
 ];
 
 describe("a port", () => {
@@ -59,22 +59,22 @@ describe("a port", () => {
       // The host, by localhost and by its address.
       expect(await host.hostRun(call("127.0.0.1", 8080))).toBe("welcome 10.200.1.1\n");
       expect(await host.hostRun(call("127.0.0.1", 8081))).toBe("welcome 10.200.1.1\n");
-      expect(await host.hostRun(call(here, 8080))).toBe("");
+      expect(await host.hostRun(call(here, 8080, 1))).toBe("");
       expect(await host.hostRun(call(here, 8081))).toBe(`welcome ${here}\n`);
       expect(await host.hostRun(ask("127.0.0.1", 5300))).toBe("ping\n");
       // The outside, which is seen as it is; it knows no way to the subnet, or does.
       expect(await host.outsideRun(call(here, 8081))).toBe(`welcome ${there}\n`);
-      expect(await host.outsideRun(call(here, 8080))).toBe("");
+      expect(await host.outsideRun(call(here, 8080, 1))).toBe("");
       expect(await host.outsideRun(ask(here, 5300))).toBe("ping\n");
       await host.outsideRun(["ip", "route", "add", "10.200.0.0/16", "via", here]);
-      expect(await host.outsideRun(call(web.address, 80))).toBe("");
-      expect(await host.outsideRun(call(web.address, 81))).toBe("");
+      expect(await host.outsideRun(call(web.address, 80, 1))).toBe("");
+      expect(await host.outsideRun(call(web.address, 81, 1))).toBe("");
       // A neighbour of the host that sends to its 127.0.0.1.
       const lo =
         "ip route del local 127.0.0.0/8 dev lo table local; ip route del local 127.0.0.1 dev lo table local";
       const trick = `echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet; ${lo}; ip route add 127.0.0.0/8 via ${here}`;
       await host.outsideRun(["sh", "-c", trick]);
-      expect(await host.outsideRun(call("127.0.0.1", 8080, "-s", there))).toBe("");
+      expect(await host.outsideRun(call("127.0.0.1", 8080, 1, `-s ${there}`))).toBe("");
       const refused = await host.hostRun(["sh", "-c", `iptables-nft-save -c -t raw | grep 'dport 8080'`]);
       expect(refused).not.toMatch(/^\[0:/);
       // Containers: itself, its neighbour, one of another network, each by the host; and past it.
@@ -101,7 +101,7 @@ describe("a port", () => {
       expect(await host.hostRun(call("127.0.0.1", 8080))).toBe("welcome 10.200.1.1\n");
       expect(await host.outsideRun(call(here, 8081))).toBe(`welcome ${host.outside.address}\n`);
       await host.outsideRun(["ip", "route", "add", "10.200.0.0/16", "via", here]);
-      expect(await host.outsideRun(call(web.address, 80))).toBe("");
+      expect(await host.outsideRun(call(web.address, 80, 1))).toBe("");
       expect((await web.sh(`nc -N -w 5 ${here} 8081 </dev/null`)).output).toMatch(/^welcome 10\.200\./);
       await stop();
       await web.end();
@@ -159,13 +159,13 @@ test("a network with IPv6 publishes by IPv6, and hides what it does not", async 
     const stop = await startGreeter(web.pid, [80, 81]);
     expect(await host.outsideRun(call("fd77::1", 8080))).toBe("welcome fd77::2\n");
     expect(await host.hostRun(call("fd77::1", 8080))).toMatch(/^welcome fd/);
-    expect(await host.hostRun(call("::1", 8080))).toBe("");
+    expect(await host.hostRun(call("::1", 8080, 1))).toBe("");
     expect(await host.hostRun(call("127.0.0.1", 8080))).toMatch(/^welcome 10\./);
     const inner =
       (await web.sh("ip -6 -o address show dev eth0 scope global")).output.match(/fd78::[0-9a-f:]+/)?.[0] ??
       "";
     await host.outsideRun(["ip", "-6", "route", "add", "fd78::/64", "via", "fd77::1"]);
-    for (const port of [80, 81]) expect(await host.outsideRun(call(inner, port))).toBe("");
+    for (const port of [80, 81]) expect(await host.outsideRun(call(inner, port, 1))).toBe("");
     for (const one of [web, near])
       expect((await one.sh("nc -N -w 5 fd77::1 8080 </dev/null")).output).toMatch(/^welcome fd78::/);
     await stop();
