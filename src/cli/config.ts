@@ -28,7 +28,7 @@ export async function loadConfig(given: Given, view: HostView): Promise<Config> 
 /** What a flag on the command line makes void in the file: the rest of the same decision. */
 const overrides: Readonly<Record<string, readonly string[]>> = {
   rootfs: ["image", "pull"],
-  network: ["ip", "mac-address", "network-alias"],
+  network: ["ip", "ip6", "link-local-ip", "mac-address", "network-alias"],
   cpus: ["cpu-quota", "cpu-period"],
   "cpu-quota": ["cpus"],
   "cpu-period": ["cpus"],

@@ -1,23 +1,43 @@
+import type { ConnectionWish } from "../../container/connect.ts";
 import { NotSupportedError } from "../../supervisor/http/errors.ts";
 import type { CreateBody, EndpointBody, HostConfigBody } from "../../supervisor/translate/body.ts";
+import { field } from "../number.ts";
+import { readAttachment } from "../options/attachment.ts";
 import { type Collected, pair } from "./collect.ts";
 
 function attachment(name: string, endpoint: EndpointBody | null | undefined, mac: string): string {
-  const { IPAMConfig, Aliases, Links, MacAddress } = endpoint ?? {};
+  const { IPAMConfig, Aliases, Links, MacAddress, GwPriority, DriverOpts } = endpoint ?? {};
   if ((Links ?? []).length > 0)
     throw new NotSupportedError(
       "EndpointsConfig.Links is not supported: containers of a network know each other by name",
     );
-  if ((IPAMConfig?.IPv6Address ?? "") !== "")
-    throw new NotSupportedError("IPAMConfig.IPv6Address is not supported: networks have IPv4 only");
-  const address = IPAMConfig?.IPv4Address ?? "";
+  const { IPv4Address, IPv6Address, LinkLocalIPs } = IPAMConfig ?? {};
+  const given = (key: string, value: string | null | undefined): string[] =>
+    (value ?? "") === "" ? [] : [pair(key, value ?? "")];
   const hardware = (MacAddress ?? "") === "" ? mac : (MacAddress ?? "");
   return [
     pair("name", name),
-    ...(address === "" ? [] : [pair("ip", address)]),
-    ...(hardware === "" ? [] : [pair("mac-address", hardware)]),
+    ...given("ip", IPv4Address),
+    ...given("ip6", IPv6Address),
+    ...given("mac-address", hardware),
+    ...((GwPriority ?? 0) === 0 ? [] : [pair("gw-priority", String(GwPriority))]),
+    ...(LinkLocalIPs ?? []).map((address) => pair("link-local-ip", address)),
+    ...Object.entries(DriverOpts ?? {}).map(([key, value]) => pair("driver-opt", `${key}=${value}`)),
     ...(Aliases ?? []).map((alias) => pair("alias", alias)),
   ].join(",");
+}
+
+/** What is asked of a connection to a network. @throws UsageError, NotSupportedError */
+export function translateEndpoint(name: string, endpoint: EndpointBody | null | undefined): ConnectionWish {
+  const {
+    network: _,
+    ifname,
+    ...wish
+  } = readAttachment({
+    value: attachment(name, endpoint, ""),
+    from: "EndpointConfig",
+  });
+  return { ...wish, ...field("ifname", ifname) };
 }
 
 /** `default` and no name at all are the default network. */

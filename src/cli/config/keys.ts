@@ -56,6 +56,8 @@ export const topKeys: ReadonlyMap<string, ConfigKey> = new Map([
   ["network", { flag: "network", shape: "list" }],
   ["network_alias", list("network-alias")],
   ["ip", text("ip")],
+  ["ip6", text("ip6")],
+  ["link_local_ip", list("link-local-ip")],
   ["mac_address", text("mac-address")],
   ["ports", list("publish")],
   ["publish_all", text("publish-all")],

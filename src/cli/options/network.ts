@@ -1,21 +1,30 @@
-import { parseIpv4 } from "../../../net/ipv4.ts";
-import { isMac } from "../../../net/netlink/mac.ts";
 import { UsageError } from "../../core/errors.ts";
 import type { Attachment, NetworkRequest } from "../../core/network-request.ts";
 import { type Flags, type Given, refuse } from "../flags.ts";
 import { field } from "../number.ts";
 import type { OptionTable } from "../option-row.ts";
-import { splitPairs } from "../pairs.ts";
+import {
+  type Draft,
+  nameInterfaces,
+  readAlias,
+  readAttachment,
+  readIp,
+  readIp6,
+  readLinkLocal,
+  readMac,
+} from "./attachment.ts";
 
 export const networkOptions: OptionTable = {
   heading: "Network:",
   rows: [
     {
       flags: "--net, --network <network>",
-      about: "none, host, bridge (the default), container:NAME or name=NETWORK,ip=...,alias=...,ifname=...",
+      about: "none, host, bridge (the default), container:NAME or NETWORK[:ip=,ip6=,ifname=,alias=,gw]",
     },
     { flags: "--network-alias <name>", about: "one more name on the network" },
     { flags: "--ip <address>", about: "fixed IPv4 address" },
+    { flags: "--ip6 <address>", about: "fixed IPv6 address" },
+    { flags: "--link-local-ip <address>", about: "one more address, of 169.254.0.0/16 or fe80::/10" },
     { flags: "--mac-address <mac>", about: "fixed MAC address" },
     {
       flags: "-p, --publish <ports>",
@@ -26,60 +35,11 @@ export const networkOptions: OptionTable = {
   ],
 };
 
-const namePattern = /^[a-zA-Z0-9][\w.-]{0,63}$/;
-/** IFNAMSIZ is 16 with its zero byte; / and : the kernel refuses (dev_valid_name). */
-const ifnamePattern = /^[^\s/:]{1,15}$/;
-
-function checkAddress(given: Given): string {
-  return parseIpv4(given.value) === undefined
-    ? refuse(given, "an IPv4 address such as 10.200.1.7")
-    : given.value;
-}
-
-function checkMac(given: Given): string {
-  if (!isMac(given.value)) refuse(given, "a MAC address such as 02:42:0a:c8:01:07");
-  // The lowest bit of the first octet marks a group of stations (IEEE 802).
-  if (Number.parseInt(given.value.slice(0, 2), 16) & 1)
-    refuse(given, "a unicast MAC address: an even first octet");
-  if (/^[0:]+$/.test(given.value)) refuse(given, "a MAC address other than all zeros");
-  return given.value.toLowerCase();
-}
-
-function checkAlias(given: Given): string {
-  return /^[a-z0-9]([\w.-]*[a-z0-9])?$/i.test(given.value) ? given.value : refuse(given, "a host name");
-}
-
-type Draft = { -readonly [K in keyof Attachment]: Attachment[K] };
-
-/** `NAME`, or docker's long form `name=NAME,ip=...`. */
-function parseAttachment(given: Given, index: number): Draft {
-  const draft: Draft = { network: given.value, ifname: `eth${index}` };
-  if (given.value.includes("=")) {
-    draft.network = "bridge";
-    const aliases: string[] = [];
-    for (const [key, value = ""] of splitPairs(given)) {
-      const part = { value, from: `${given.from} ${key}` };
-      if (key === "name") draft.network = value;
-      else if (key === "ip") draft.address = checkAddress(part);
-      else if (key === "mac-address") draft.mac = checkMac(part);
-      else if (key === "alias") aliases.push(checkAlias(part));
-      else if (key === "ifname" && ifnamePattern.test(value) && !/^(lo|\.\.?)$/.test(value))
-        draft.ifname = value;
-      else refuse(given, "keys of name, ip, alias, mac-address and ifname (up to 15 characters)");
-    }
-    if (aliases.length > 0) draft.aliases = aliases;
-  }
-  // docker calls its default network so, too.
-  if (draft.network === "default") draft.network = "bridge";
-  if (!namePattern.test(draft.network) || draft.network === "none" || draft.network === "host") {
-    refuse(given, "none, host, bridge, container:NAME or the name of a network");
-  }
-  return draft;
-}
-
 /** Flags of one interface: refused where there is none, or more than one to mean. */
 function fixedFlags(flags: Flags): Given[] {
-  return ["ip", "mac-address", "network-alias"].flatMap((name) => flags.one(name) ?? []);
+  return ["ip", "ip6", "link-local-ip", "mac-address", "network-alias"].flatMap(
+    (name) => flags.one(name) ?? [],
+  );
 }
 
 function alone(flags: Flags, given: Given): void {
@@ -110,13 +70,22 @@ export function readNetwork(flags: Flags): NetworkRequest {
       return { kind: "container", container };
     }
   }
-  const drafts = asked.length === 0 ? [{ network: "bridge", ifname: "eth0" }] : asked.map(parseAttachment);
+  const drafts: Draft[] =
+    asked.length === 0 ? [{ network: "bridge", ifname: undefined }] : asked.map(readAttachment);
+  refuseSame(drafts);
+  return { kind: "bridge", attachments: withFixed(flags, nameInterfaces(drafts)) };
+}
+
+function refuseSame(drafts: readonly Draft[]): void {
   for (const key of ["network", "ifname"] as const) {
-    if (new Set(drafts.map((draft) => draft[key])).size < drafts.length) {
+    const given = drafts.flatMap((draft) => draft[key] ?? []);
+    if (new Set(given).size < given.length) {
       throw new UsageError(`--network: the same ${key === "network" ? "network" : "interface name"} twice`);
     }
   }
-  return { kind: "bridge", attachments: withFixed(flags, drafts) };
+  const first = drafts.filter(({ gatewayPriority }) => gatewayPriority === 1).map(({ network }) => network);
+  if (first.length > 1)
+    throw new UsageError(`--network: gw on ${first.join(" and ")}: the default route leads by one of them`);
 }
 
 function withFixed(flags: Flags, drafts: readonly Attachment[]): Attachment[] {
@@ -126,15 +95,21 @@ function withFixed(flags: Flags, drafts: readonly Attachment[]): Attachment[] {
   if (rest.length > 0) {
     throw new UsageError(`${fixed.from}: which of the networks? say --network name=NAME,ip=...,alias=...`);
   }
-  const [ip, mac, aliases] = [flags.one("ip"), flags.one("mac-address"), flags.all("network-alias")];
+  const [ip, ip6, mac] = [flags.one("ip"), flags.one("ip6"), flags.one("mac-address")];
+  const [aliases, linkLocal] = [flags.all("network-alias"), flags.all("link-local-ip")];
   return [
     {
       ...first,
-      ...field("address", ip === undefined ? undefined : checkAddress(ip)),
-      ...field("mac", mac === undefined ? undefined : checkMac(mac)),
+      ...field("address", ip === undefined ? undefined : readIp(ip)),
+      ...field("address6", ip6 === undefined ? undefined : readIp6(ip6)),
+      ...field("mac", mac === undefined ? undefined : readMac(mac)),
+      ...field(
+        "linkLocal",
+        linkLocal.length > 0 ? [...(first.linkLocal ?? []), ...linkLocal.map(readLinkLocal)] : undefined,
+      ),
       ...field(
         "aliases",
-        aliases.length > 0 ? [...(first.aliases ?? []), ...aliases.map(checkAlias)] : undefined,
+        aliases.length > 0 ? [...(first.aliases ?? []), ...aliases.map(readAlias)] : undefined,
       ),
     },
   ];

@@ -90,7 +90,7 @@ export async function createApp(engine: Engine, translators: Translators): Promi
   registerEvents(app, engine);
   registerVolumes(app, engine);
   registerUsage(app, engine);
-  registerNetworks(app, engine);
+  registerNetworks(app, engine, translators);
   registerImages(app, engine);
   registerImport(app, engine);
   registerArchive(app, engine);

@@ -18,6 +18,8 @@ import { NotSupportedError } from "../http/errors.ts";
 import { queryOf, referenceOf } from "../http/params.ts";
 import { type Filters, filtersOf } from "../http/query.ts";
 import type { EndpointBody } from "../translate/body.ts";
+import { endpoint } from "../translate/schema.ts";
+import type { Translators } from "../translate/translators.ts";
 
 const text = { type: ["string", "null"] };
 const flag = { type: ["boolean", "null"] };
@@ -72,7 +74,7 @@ interface CreateBody {
 const connectSchema = {
   type: "object",
   required: ["Container"],
-  properties: { Container: { type: "string" }, Force: flag, EndpointConfig: { type: ["object", "null"] } },
+  properties: { Container: { type: "string" }, Force: flag, EndpointConfig: endpoint },
 };
 
 interface ConnectBody {
@@ -136,7 +138,7 @@ function tell(
 }
 
 /** /networks: list, inspect, create, remove, prune, connect, disconnect. */
-export function registerNetworks(app: FastifyInstance, engine: Engine): void {
+export function registerNetworks(app: FastifyInstance, engine: Engine, translators: Translators): void {
   const { instance } = engine;
 
   app.get("/networks", async (request) => {
@@ -199,11 +201,8 @@ export function registerNetworks(app: FastifyInstance, engine: Engine): void {
     const { Container, EndpointConfig } = request.body as ConnectBody;
     const network = await found(engine, referenceOf(request));
     const record = engine.find(Container);
-    await connectContainer(instance, record, network.name, {
-      address: orNothing(EndpointConfig?.IPAMConfig?.IPv4Address),
-      mac: orNothing(EndpointConfig?.MacAddress),
-      aliases: EndpointConfig?.Aliases ?? [],
-    });
+    const wish = translators.endpoint(network.name, EndpointConfig);
+    await connectContainer(instance, record, network.name, wish);
     tell(engine, "connect", network, { container: record.id });
     return reply.code(200).send();
   });

@@ -5,7 +5,12 @@ type TextMap = Maybe<Readonly<Record<string, string>>>;
 
 /** How a container is connected to one network. */
 export interface EndpointBody {
-  readonly IPAMConfig?: Maybe<{ readonly IPv4Address?: Maybe<string>; readonly IPv6Address?: Maybe<string> }>;
+  readonly IPAMConfig?: Maybe<{
+    readonly IPv4Address?: Maybe<string>;
+    readonly IPv6Address?: Maybe<string>;
+    readonly LinkLocalIPs?: Texts;
+  }>;
+  readonly GwPriority?: Maybe<number>;
   readonly Aliases?: Texts;
   readonly Links?: Texts;
   readonly MacAddress?: Maybe<string>;

@@ -2,6 +2,7 @@ import { namesOf } from "../../container/host-names.ts";
 import { findListedNetwork } from "../../container/networks.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { NotFoundError } from "../../core/errors.ts";
+import type { Attachment } from "../../core/network-request.ts";
 import type { Instance } from "../../core/paths.ts";
 import { newestApi } from "../http/version.ts";
 
@@ -25,6 +26,16 @@ interface EndpointContext {
 /** Until this version the short id was among the aliases; since then it is among the DNSNames (docker's version history). */
 const dnsNamesAlone = 45;
 
+/** The addresses that were asked for; null for none. */
+function ipamConfig({ address, address6, linkLocal }: Partial<Attachment>): object | null {
+  if (address === undefined && address6 === undefined && linkLocal === undefined) return null;
+  return {
+    ...(address !== undefined && { IPv4Address: address }),
+    ...(address6 !== undefined && { IPv6Address: address6 }),
+    ...(linkLocal !== undefined && { LinkLocalIPs: linkLocal }),
+  };
+}
+
 /** The networks of a container as `NetworkSettings.Networks` has them; addresses only while it runs. */
 export async function describeEndpoints(
   instance: Instance,
@@ -38,8 +49,8 @@ export async function describeEndpoints(
   const runs = state === "running" || state === "paused";
   const described = attachments.map(async (attachment) => {
     const endpoint = runs ? endpoints.find((one) => one.network === attachment.network) : undefined;
-    const fixed = "address" in attachment ? attachment.address : undefined;
-    const given = "aliases" in attachment ? attachment.aliases : undefined;
+    const asked: Partial<Attachment> = attachment;
+    const given = asked.aliases;
     const named = network.kind === "bridge";
     // docker-compose connects a container anew where it does not find its short id.
     const withId = named && attachment.network !== "bridge" && api < dnsNamesAlone;
@@ -48,7 +59,7 @@ export async function describeEndpoints(
     return [
       attachment.network,
       {
-        IPAMConfig: fixed === undefined ? null : { IPv4Address: fixed },
+        IPAMConfig: ipamConfig(asked),
         Links: null,
         Aliases: aliases,
         DriverOpts: null,
@@ -65,9 +76,10 @@ export async function describeEndpoints(
         IPAddress: endpoint?.address ?? "",
         IPPrefixLen: endpoint?.prefixLength ?? 0,
         MacAddress: endpoint?.mac ?? "",
-        IPv6Gateway: "",
-        GlobalIPv6Address: "",
-        GlobalIPv6PrefixLen: 0,
+        IPv6Gateway: endpoint?.gateway6 ?? "",
+        GlobalIPv6Address: endpoint?.address6 ?? "",
+        GlobalIPv6PrefixLen: endpoint?.prefixLength6 ?? 0,
+        GwPriority: asked.gatewayPriority ?? 0,
       },
     ] as const;
   });

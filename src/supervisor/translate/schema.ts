@@ -73,8 +73,10 @@ const hostConfig = object({
   },
 });
 
-const endpoint = object({
-  IPAMConfig: object({ IPv4Address: text, IPv6Address: text }),
+/** How a container is connected to one network. */
+export const endpoint: Schema = object({
+  IPAMConfig: object({ IPv4Address: text, IPv6Address: text, LinkLocalIPs: texts }),
+  GwPriority: number,
   ...each(texts, "Aliases Links"),
   MacAddress: text,
   DriverOpts: textMap,

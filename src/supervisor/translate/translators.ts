@@ -1,6 +1,7 @@
+import type { ConnectionWish } from "../../container/connect.ts";
 import type { RunRequest } from "../../container/request.ts";
 import type { UpdateRequest } from "../../container/update.ts";
-import type { CreateBody, ResourcesBody, RestartBody } from "./body.ts";
+import type { CreateBody, EndpointBody, ResourcesBody, RestartBody } from "./body.ts";
 
 /** The body of POST /containers/ID/update. */
 export interface UpdateBody extends ResourcesBody {
@@ -16,4 +17,6 @@ export interface Translators {
   create(body: CreateBody, name: string | undefined): Promise<RunRequest>;
   /** @throws UsageError */
   update(body: UpdateBody): Promise<UpdateRequest>;
+  /** @throws UsageError, NotSupportedError */
+  endpoint(network: string, body: EndpointBody | null | undefined): ConnectionWish;
 }

@@ -156,6 +156,30 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
     { network: bridge({ network: "front", address: "10.200.2.5", aliases: ["x"], ifname: "up0" }) },
   ],
   [
+    "--ip6 FD00:0::7 --link-local-ip 169.254.1.7 --link-local-ip fe80::7",
+    { network: bridge({ address6: "fd00::7", linkLocal: ["169.254.1.7", "fe80::7"] }) },
+  ],
+  [
+    "--net a:ip=10.200.2.7,ip6=fd00::9,ifname=eth1,gw --net b --net c:alias=x,alias=y,gw-priority=-3",
+    {
+      network: {
+        kind: "bridge",
+        attachments: [
+          {
+            ...{ network: "a", address: "10.200.2.7", address6: "fd00::9", ifname: "eth1" },
+            gatewayPriority: 1,
+          },
+          { network: "b", ifname: "eth0" },
+          { network: "c", ifname: "eth2", aliases: ["x", "y"], gatewayPriority: -3 },
+        ],
+      },
+    },
+  ],
+  [
+    "--net name=front,driver-opt=com.docker.network.endpoint.ifname=up1,gw-priority=2,link-local-ip=fe80::1",
+    { network: bridge({ network: "front", ifname: "up1", gatewayPriority: 2, linkLocal: ["fe80::1"] }) },
+  ],
+  [
     "-p 8080:80 -p 80 -p 53:53/UDP -p [FE80::0:1]:81:80/sctp",
     {
       network: bridge(
@@ -360,6 +384,16 @@ const refused: readonly (readonly [string, string | RegExp])[] = [
   ["--net none --net bridge", /cannot be combined/],
   ["--net a --net a", /the same network twice/],
   ["--net a --net b --ip 10.0.0.1", /^--ip: which of the networks/],
+  ["--net a:gw --net b:gw", /^--network: gw on a and b: the default route leads by one of them/],
+  ["--net a:ip", /^--network ip: "": expected an IPv4 address/],
+  ["--net a:what=1", /expected keys of name, ip, ip6/],
+  ["--net a:", /expected NETWORK:KEY=VALUE/],
+  ["--net a:gw-priority=x", /expected a whole number/],
+  ["--net a:ifname=lo", /expected an interface name/],
+  ["--net a:driver-opt=x=1", /expected com\.docker\.network\.endpoint\.ifname=NAME/],
+  ["--ip6 10.0.0.1", /^--ip6: 10.0.0.1: expected an IPv6 address/],
+  ["--link-local-ip 10.0.0.1", /^--link-local-ip: 10.0.0.1: expected a link-local address/],
+  ["--link-local-ip 2001:db8::1", /expected a link-local address/],
   ["--net container:", /expected container:NAME/],
   ["--net a/b", /^--network: a\/b: expected none, host/],
   ["--net name=a,mtu=9", /expected keys of name, ip/],

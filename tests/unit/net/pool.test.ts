@@ -115,4 +115,57 @@ describe("a pool", () => {
       }),
     );
   });
+
+  test("keeps to its range, and leaves what is reserved alone", () => {
+    const part: Network = { ...network, ipRange: "10.200.1.0/29", auxiliary: { printer: "10.200.1.4" } };
+    let pool = empty;
+    const seen: string[] = [];
+    for (let at = 0; at < 5; at += 1) {
+      const taken = take(pool, part, draft(`c${at}`));
+      seen.push(taken.lease.address);
+      pool = taken.pool;
+    }
+    expect(seen).toEqual([2, 3, 5, 6, 7].map((it) => `10.200.1.${it}`));
+    expect(() => take(pool, part, draft("more"))).toThrow(
+      "network bridge: all 5 addresses of 10.200.1.0/29 are taken",
+    );
+    expect(take(pool, part, draft("fixed", "10.200.1.99")).lease.address).toBe("10.200.1.99");
+  });
+
+  test("gives the same number of both families, else the next that is free", () => {
+    const both: Network = { ...network, subnet6: "fd00::/64", gateway6: "fd00::1" };
+    const one = take({ ...empty, subnet6: "fd00::/64" }, both, draft("one"));
+    expect(one.lease).toMatchObject({ address: "10.200.1.2", address6: "fd00::2" });
+    const fixed = take(one.pool, both, { ...draft("fixed"), address6: "fd00::4" });
+    expect(fixed.lease).toMatchObject({ address: "10.200.1.3", address6: "fd00::4" });
+    const next = take(fixed.pool, both, draft("next"));
+    expect(next.lease).toMatchObject({ address: "10.200.1.4", address6: "fd00::5" });
+    expect(() => take(next.pool, both, { ...draft("late"), address6: "fd00::5" })).toThrow(
+      "--ip6: fd00::5: container next has it on network bridge",
+    );
+  });
+
+  test("takes over what the dead have, as it meets them, and all of them when it is full", () => {
+    const full = fill(253);
+    const isLive = ({ container }: { container: string }) => container !== "c200";
+    const taken = take(full, network, draft("next"), isLive);
+    expect(taken.lease.address).toBe("10.200.1.202");
+    expect(taken.pool.leases).toHaveLength(253);
+    // A few of the others are looked at every time: after a while all have been.
+    let pool = fill(100);
+    for (let at = 0; at < 20; at += 1)
+      pool = take(pool, network, draft(`new${at}`), ({ container }) => container.startsWith("new")).pool;
+    expect(pool.leases.every(({ container }) => container.startsWith("new"))).toBe(true);
+  });
+
+  test("of a cable has two ends, with addresses or without", () => {
+    const cable: Network = { ...network, name: "wire", driver: "link", subnet: "", gateway: "" };
+    const one = take(empty, cable, draft("one"));
+    const two = take(one.pool, cable, draft("two"));
+    expect([one.lease.address, two.lease.address]).toEqual(["", ""]);
+    expect(() => take(two.pool, cable, draft("three"))).toThrow(
+      "network wire: a link has two ends, and containers one and two have them",
+    );
+    expect(take(release(two.pool, "one"), cable, draft("three")).pool.leases).toHaveLength(2);
+  });
 });
