@@ -4,10 +4,10 @@ import type { EndpointRecord } from "./record.ts";
 /** What is remembered of an endpoint. */
 export function endpointRecord(endpoint: Endpoint): EndpointRecord {
   const { network, driver, ifname, hostName, address, prefixLength, gateway, mac } = endpoint;
-  const { address6, prefixLength6, gateway6 } = endpoint;
+  const { address6, prefixLength6, gateway6, linkLocal } = endpoint;
   return {
     ...{ network, driver, ifname, hostName, address, prefixLength, gateway },
-    ...{ address6, prefixLength6, gateway6, mac },
+    ...{ address6, prefixLength6, gateway6, linkLocal, mac },
   };
 }
 

@@ -34,6 +34,8 @@ export interface EndpointRecord {
   readonly address6?: string | undefined;
   readonly prefixLength6?: number | undefined;
   readonly gateway6?: string | undefined;
+  /** Link-local addresses that were asked for. */
+  readonly linkLocal?: readonly string[] | undefined;
   readonly mac: string;
 }
 
