@@ -16,6 +16,9 @@ export interface AttachOptions {
   readonly terminal: boolean;
   /** What is typed reaches the container. */
   readonly stdin: boolean;
+  /** What it writes is shown; both unless said otherwise. */
+  readonly stdout?: boolean | undefined;
+  readonly stderr?: boolean | undefined;
   /** Signals that we get reach the container. */
   readonly signals: boolean;
   readonly detachKeys: string | undefined;
@@ -53,14 +56,15 @@ async function showOutput({ connection, framed }: Upgraded): Promise<void> {
 /** A connection to a container's streams, from before it is started to its end. */
 export class AttachSession {
   readonly #client: SupervisorClient;
-  readonly #id: string;
+  /** Of what it is connected to: `/containers/ID`, `/exec/ID`. */
+  readonly #path: string;
   readonly #options: AttachOptions;
   readonly #upgraded: Upgraded;
   readonly #undo: (() => void)[] = [];
 
-  private constructor(client: SupervisorClient, id: string, options: AttachOptions, upgraded: Upgraded) {
+  private constructor(client: SupervisorClient, path: string, options: AttachOptions, upgraded: Upgraded) {
     this.#client = client;
-    this.#id = id;
+    this.#path = path;
     this.#options = options;
     this.#upgraded = upgraded;
   }
@@ -70,13 +74,27 @@ export class AttachSession {
     const upgraded = await client.upgrade(`/containers/${id}/attach`, {
       query: {
         stream: true,
-        stdout: true,
-        stderr: true,
+        stdout: options.stdout ?? true,
+        stderr: options.stderr ?? true,
         stdin: options.stdin,
         detachKeys: options.detachKeys,
       },
     });
-    return new AttachSession(client, id, options, upgraded);
+    return new AttachSession(client, `/containers/${id}`, options, upgraded);
+  }
+
+  /** Starts an exec that was made by the API, and connects to it. @throws MdockerError */
+  static async startExec(
+    client: SupervisorClient,
+    id: string,
+    options: Omit<AttachOptions, "signals">,
+  ): Promise<AttachSession> {
+    const { rows, columns } = windowSize(0);
+    const ConsoleSize = options.terminal && rows > 0 ? [rows, columns] : null;
+    const upgraded = await client.upgrade(`/exec/${id}/start`, {
+      body: { Detach: false, Tty: options.terminal, ConsoleSize },
+    });
+    return new AttachSession(client, `/exec/${id}`, { ...options, signals: false }, upgraded);
   }
 
   /** Gives up before anything was relayed. */
@@ -150,7 +168,7 @@ export class AttachSession {
   /** Asks for something that a container which is just ending cannot do any more. */
   async #ask(what: string, query: Readonly<Record<string, number>>): Promise<void> {
     try {
-      await this.#client.request("POST", `/containers/${this.#id}/${what}`, { query });
+      await this.#client.request("POST", `${this.#path}/${what}`, { query });
     } catch (error) {
       if (!(error instanceof MdockerError)) say(String(error));
     }

@@ -17,7 +17,7 @@ function makeCidFile(path: string): void {
 }
 
 /** Makes a container by the supervisor, and writes its cid file. Returns its id. @throws MdockerError */
-async function create(client: SupervisorClient, request: RunRequest): Promise<string> {
+export async function createBy(client: SupervisorClient, request: RunRequest): Promise<string> {
   const { cidFile, ...rest } = request;
   if (cidFile !== undefined) makeCidFile(cidFile);
   try {
@@ -37,13 +37,13 @@ async function create(client: SupervisorClient, request: RunRequest): Promise<st
 
 /** `mdocker create`. */
 export async function createDetached(instance: Instance, request: RunRequest): Promise<void> {
-  print(`${await create(await connectSupervisor(instance), request)}\n`);
+  print(`${await createBy(await connectSupervisor(instance), request)}\n`);
 }
 
 /** `mdocker run -d`. A container that could not be started stays, unless it was to go when it ends. */
 export async function runDetached(instance: Instance, request: RunRequest): Promise<void> {
   const client = await connectSupervisor(instance);
-  const id = await create(client, request);
+  const id = await createBy(client, request);
   try {
     await startOf(instance, client, id);
   } catch (error) {

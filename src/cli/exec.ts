@@ -24,6 +24,7 @@ const execOptions: readonly OptionTable[] = [
       { flags: "-u, --user <user[:group]>", about: "run as this user, by name or number" },
       { flags: "-w, --workdir <dir>", about: "directory in the container to start in" },
       { flags: "--privileged", about: "give it every capability that there is to give" },
+      { flags: "--detach-keys <keys>", about: "leave it running by these, such as ctrl-p,ctrl-q" },
     ],
   },
   environmentOptions,
@@ -94,6 +95,19 @@ async function exec(
   if (request.terminal) {
     const { windowSize } = await import("../sys/tty.ts");
     request = { ...request, size: windowSize(1) };
+  }
+  const keys = flags.one("detach-keys")?.value;
+  if (keys !== undefined) {
+    const { parseDetachKeys } = await import("../core/detach-keys.ts");
+    parseDetachKeys(keys);
+  }
+  if (keys !== undefined && request.terminal) {
+    const { runLeavableExec } = await import("./leavable-exec.ts");
+    process.exitCode = await runLeavableExec(instance, container, request, {
+      interactive: asked.interactive,
+      detachKeys: keys,
+    });
+    return;
   }
   process.exitCode = await runExec(instance, container, request, asked);
 }

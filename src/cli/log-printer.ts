@@ -1,3 +1,4 @@
+import { shownDetails } from "../logs/details.ts";
 import type { LogEntry } from "../logs/entry.ts";
 import { shownTime } from "../logs/shown-time.ts";
 import { writeAll } from "./output.ts";
@@ -7,14 +8,16 @@ const size = 128 * 1024;
 /** Writes messages to stdout and stderr, many at a time: those of one stream that follow each other. */
 export class LogPrinter {
   readonly #timestamps: boolean;
+  readonly #details: boolean;
   readonly #bytes = Buffer.allocUnsafe(size);
   #length = 0;
   #fd = 1;
   /** Streams whose last message was a piece of a line: what follows needs no time of its own. */
   readonly #open = new Set<string>();
 
-  constructor(timestamps: boolean) {
+  constructor({ timestamps, details }: { readonly timestamps: boolean; readonly details: boolean }) {
     this.#timestamps = timestamps;
+    this.#details = details;
   }
 
   print(entries: readonly LogEntry[]): void {
@@ -26,12 +29,16 @@ export class LogPrinter {
     const fd = entry.stream === "stdout" ? 1 : 2;
     if (fd !== this.#fd) this.#flush();
     this.#fd = fd;
-    if (this.#timestamps) {
-      if (!this.#open.has(entry.stream)) this.#append(Buffer.from(`${shownTime(entry.time)} `, "latin1"));
+    if (this.#timestamps || this.#details) {
+      if (!this.#open.has(entry.stream)) this.#append(Buffer.from(this.#prefix(entry)));
       if (entry.whole) this.#open.delete(entry.stream);
       else this.#open.add(entry.stream);
     }
     this.#append(entry.line);
+  }
+
+  #prefix({ time, details }: LogEntry): string {
+    return `${this.#timestamps ? `${shownTime(time)} ` : ""}${this.#details ? `${shownDetails(details)} ` : ""}`;
   }
 
   #append(bytes: Buffer): void {

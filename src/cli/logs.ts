@@ -19,6 +19,7 @@ interface LogsOptions {
   readonly since?: string;
   readonly until?: string;
   readonly timestamps?: boolean;
+  readonly details?: boolean;
 }
 
 /** How many messages of the end are wanted; undefined: all. @throws UsageError */
@@ -72,7 +73,10 @@ async function show(instance: Instance, reference: string, options: LogsOptions)
     if (!runs) await end();
   }
   const follow = options.follow === true && runs ? end() : undefined;
-  const printer = new LogPrinter(options.timestamps === true);
+  const printer = new LogPrinter({
+    timestamps: options.timestamps === true,
+    details: options.details === true,
+  });
   const { directory } = containerPaths(instance, record.id);
   try {
     for await (const entries of readLogBatches(directory, { ...wanted, follow })) printer.print(entries);
@@ -98,6 +102,7 @@ export function registerLogs(program: Command): void {
     .option("--since <time>", "only from this time on")
     .option("--until <time>", "only up to this time")
     .option("-t, --timestamps", "begin each line with its time")
+    .option("--details", "begin each line with what --log-opt labels, env and tag tell of the container")
     .action(async (reference: string, options: LogsOptions) => {
       requireRoot("logs ...");
       await show(instanceOf(command), reference, options);

@@ -56,9 +56,26 @@ function mentioned(words: readonly string[]): Set<string> {
   return names;
 }
 
+/** `-t=false`, as one word: commander would take it apart. */
+class ShortSpelling extends NamedOption {
+  constructor(word: string, name: string) {
+    super(`--${name}-by-letter=${word.slice(3)}`, "", name);
+    this.short = word;
+  }
+}
+
 /** `--rm=false`: commander knows no switches with values, so each spelling is declared as a switch of its own. */
-function declareSpellings(command: Command, name: string, words: readonly string[]): void {
+function declareSpellings(
+  command: Command,
+  name: string,
+  short: string | undefined,
+  words: readonly string[],
+): void {
   for (const word of new Set(words)) {
+    if (short !== undefined && word.startsWith(`-${short}=`) && /^-\w=\w+$/.test(word)) {
+      command.addOption(new ShortSpelling(word, name).preset(word.slice(3)).hideHelp());
+      continue;
+    }
     if (!word.startsWith(`--${name}=`) || !/^--[\w-]+=\w*$/.test(word)) continue;
     command.addOption(new NamedOption(word, "", name).preset(word.slice(name.length + 3)).hideHelp());
   }
@@ -78,7 +95,7 @@ function declareRow(command: Command, heading: string, row: OptionRow, words: re
   if (row.negatable) {
     command.addOption(new NamedOption(`--no-${name}`, `not --${name}`, name).helpGroup(heading));
   }
-  declareSpellings(command, name, words);
+  declareSpellings(command, name, short, words);
 }
 
 /** How the options of a command are declared for one parse. */

@@ -1,4 +1,5 @@
 import type { OptionTable } from "./option-row.ts";
+import { attachingOptions } from "./options/attaching.ts";
 import { blockIoOptions } from "./options/block-io.ts";
 import { commandOptions } from "./options/command.ts";
 import { cpuOptions } from "./options/cpu.ts";
@@ -20,7 +21,7 @@ import { streamOptions } from "./options/streams.ts";
 import { sysctlOptions } from "./options/sysctl.ts";
 
 /** Those of `run` that are about `run` itself. */
-const ofRunAlone: ReadonlySet<OptionTable> = new Set([showingOptions]);
+const ofRunAlone: ReadonlySet<OptionTable> = new Set([attachingOptions, showingOptions]);
 
 /** Every option of `run`, in the order of the help text. */
 export const runOptions: readonly OptionTable[] = [
@@ -28,6 +29,7 @@ export const runOptions: readonly OptionTable[] = [
   identityOptions,
   lifeOptions,
   streamOptions,
+  attachingOptions,
   loggingOptions,
   commandOptions,
   environmentOptions,

@@ -6,7 +6,7 @@ import type { HostView } from "./host-view.ts";
 import { field } from "./number.ts";
 import { readBlockIo } from "./options/block-io.ts";
 import { readCommand } from "./options/command.ts";
-import { readCpu } from "./options/cpu.ts";
+import { readCpu, readCpus } from "./options/cpu.ts";
 import { readEnvironment } from "./options/environment.ts";
 import { readFiles } from "./options/files.ts";
 import { readIdentity } from "./options/identity.ts";
@@ -95,6 +95,7 @@ export async function buildRequest(
       ...field("pids", readPids(flags)),
       ...field("blockIO", readBlockIo(flags, view)),
     },
+    ...field("cpus", readCpus(flags)),
     rlimits: readUlimits(flags),
     sysctl: readSysctl(flags),
     ...(await readSecurity(flags)),

@@ -5,6 +5,7 @@ import { hasErrno, messageOf, SetupError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import type { Flags } from "./flags.ts";
 import { type Declaration, declareOptions, readFlags } from "./option-row.ts";
+import { readAttaching } from "./options/attaching.ts";
 import { readShowing } from "./options/showing.ts";
 import { print, printError, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
@@ -62,8 +63,15 @@ async function run(flags: Flags, given: Words, command: Command): Promise<void> 
     throw new UsageError("--trace-setup: leave out -d: the supervisor starts it");
   if (what === "trace") return trace(instance, request, json);
   if (request.detached === true) {
+    await readAttaching(said);
     const { runDetached } = await import("./detached.ts");
     return runDetached(instance, request);
+  }
+  const attaching = await readAttaching(said);
+  if (attaching !== undefined) {
+    const { runAttached } = await import("./run-attached.ts");
+    process.exitCode = await runAttached(instance, request, attaching);
+    return;
   }
   process.exitCode = await runContainer(instance, request, { say });
 }

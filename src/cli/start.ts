@@ -3,13 +3,11 @@ import { findContainer } from "../container/refresh.ts";
 import { readSpec } from "../container/store.ts";
 import { ConflictError, NotModifiedError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
-import { AttachSession, runsOn } from "./attach-session.ts";
 import { connectSupervisor, type SupervisorClient } from "./client.ts";
 import { forEach } from "./each.ts";
-import { beginWait } from "./exit-code.ts";
-import { say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
+import { startAttached } from "./start-attached.ts";
 import { startOf } from "./start-container.ts";
 
 interface StartFlags {
@@ -19,7 +17,7 @@ interface StartFlags {
   readonly detachKeys?: string;
 }
 
-async function startAttached(
+async function attachAndStart(
   instance: Instance,
   client: SupervisorClient,
   reference: string,
@@ -28,25 +26,12 @@ async function startAttached(
   const { id, name, state } = findContainer(instance, reference);
   if (state === "running" || state === "paused")
     throw new ConflictError(`container ${name} runs already: mdocker attach ${name}`);
-  const session = await AttachSession.open(client, id, {
+  return startAttached(instance, client, id, {
     terminal: readSpec(instance, id).process.terminal === true,
     stdin: flags.interactive === true,
     signals: flags.sigProxy,
     detachKeys: flags.detachKeys,
   });
-  const gone = new AbortController();
-  try {
-    const exitCode = await beginWait(client, id, "next-exit", gone.signal);
-    await startOf(instance, client, id);
-    const pid1 = findContainer(instance, id).init?.pid;
-    await session.relay({ redraw: false });
-    if (!runsOn(instance, id, pid1)) return await exitCode();
-    say("detached: the container runs on");
-    return 0;
-  } finally {
-    session.close();
-    gone.abort();
-  }
 }
 
 /** Adds `start`. */
@@ -71,7 +56,7 @@ export function registerStart(program: Command): void {
       const instance = instanceOf(command);
       const client = await connectSupervisor(instance);
       if (attached) {
-        process.exitCode = await startAttached(instance, client, references[0] ?? "", flags);
+        process.exitCode = await attachAndStart(instance, client, references[0] ?? "", flags);
         return;
       }
       await forEach(references, async (reference) => {

@@ -118,6 +118,8 @@ export interface RunRequest {
   /** `name:address` pairs for /etc/hosts. */
   readonly extraHosts: readonly string[];
   readonly resources: OciResources;
+  /** What --cpus said, where that is where the quota in `resources` comes from: for showing it as it was asked. */
+  readonly cpus?: number | undefined;
   readonly rlimits: readonly OciRlimit[];
   readonly sysctl: Readonly<Record<string, string>>;
   readonly capAdd: readonly string[];

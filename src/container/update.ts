@@ -17,6 +17,8 @@ import { containerPaths, readSpec } from "./store.ts";
 /** What is changed of a container; what is not named stays. */
 export interface UpdateRequest {
   readonly resources?: OciResources | undefined;
+  /** Where the CPU quota in `resources` comes from, see {@link RunRequest}. */
+  readonly cpus?: number | undefined;
   readonly restart?: RestartRequest | undefined;
 }
 
@@ -40,7 +42,7 @@ function changedGroups(before: OciResources, changes: OciResources): OciResource
 export async function updateContainer(
   instance: Instance,
   record: ContainerRecord,
-  { resources: asked = {}, restart }: UpdateRequest,
+  { resources: asked = {}, cpus, restart }: UpdateRequest,
 ): Promise<void> {
   const { id, name, cgroup } = record;
   const request = readRequest(instance, id);
@@ -67,7 +69,8 @@ export async function updateContainer(
     writeFileAtomic(specPath, JSON.stringify({ ...spec, linux }));
     if (request !== undefined) {
       undo.push("request.json", () => writeRequest(instance, id, request));
-      writeRequest(instance, id, { ...request, resources, restart: restart ?? request.restart });
+      const time = asked.cpu?.quota === undefined && asked.cpu?.period === undefined ? request.cpus : cpus;
+      writeRequest(instance, id, { ...request, resources, cpus: time, restart: restart ?? request.restart });
     }
     changeRecord(instance, id, (now) => ({ ...now, resources }));
     undo.commit();

@@ -1,6 +1,6 @@
 import { monotonicMs } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
-import { Batch, closingOf } from "./encode.ts";
+import { messageOf, UsageError } from "../core/errors.ts";
+import { Batch, closingOf, mostDetails } from "./encode.ts";
 import { type Disk, LogFile, LogWriteError, logPath, realDisk } from "./log-file.ts";
 import { countMessages, Framer, messageEnd } from "./message.ts";
 import { OpenLines } from "./open-lines.ts";
@@ -45,6 +45,8 @@ export interface LogPlace {
   /** Is told what goes wrong, once each. */
   readonly say: (line: string) => void;
   readonly disk?: Disk;
+  /** What each message tells of the container. */
+  readonly details?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface LogStats {
@@ -67,6 +69,7 @@ export class ContainerLog {
   readonly #framers: Readonly<Record<LogStream, Framer>>;
   readonly #openLines: OpenLines | undefined;
   readonly #path: string;
+  readonly #details: string | undefined;
   #spool: Spool | undefined;
   /** How much of each stream has been cut into messages since the run began. */
   readonly #framed: Positions = { stdout: 0, stderr: 0 };
@@ -85,8 +88,11 @@ export class ContainerLog {
   #complained = new Set<string>();
 
   /** @throws what open(2) says about the files. */
-  constructor({ directory, openLines, say, disk = realDisk }: LogPlace, options: FileOptions) {
+  constructor({ directory, openLines, say, disk = realDisk, details }: LogPlace, options: FileOptions) {
     this.#options = options;
+    this.#details = details === undefined ? undefined : JSON.stringify(details);
+    if (Buffer.byteLength(this.#details ?? "") > mostDetails)
+      throw new UsageError(`--log-opt: labels, env and tag: expected less than ${mostDetails} bytes of them`);
     this.#say = say;
     this.#openLines = openLines === undefined ? undefined : new OpenLines(openLines);
     this.#path = logPath(directory);
@@ -164,7 +170,7 @@ export class ContainerLog {
     const runs = this.#framers[stream].push(bytes);
     this.#saveOpen(stream);
     if (runs.length > 0) {
-      const closing = closingOf(stream, stampNow());
+      const closing = closingOf(stream, stampNow(), this.#details);
       for (const run of runs) this.#offer(stream, run, closing);
       this.#consume();
     }
@@ -191,7 +197,8 @@ export class ContainerLog {
    */
   async close({ goesOn = false }: { readonly goesOn?: boolean } = {}): Promise<void> {
     for (const stream of goesOn ? [] : streams) {
-      for (const run of this.#framers[stream].end()) this.#push(stream, run, closingOf(stream, stampNow()));
+      for (const run of this.#framers[stream].end())
+        this.#push(stream, run, closingOf(stream, stampNow(), this.#details));
     }
     await this.flush();
     if (this.#untold > 0) this.#write(this.#fill(this.#batch()));
@@ -283,7 +290,12 @@ export class ContainerLog {
     if (this.#untold > 0) {
       const note = `mdocker: ${this.#untold} ${this.#untold === 1 ? "message was" : "messages were"} dropped here\n`;
       this.#untold = 0;
-      batch.add(Buffer.from(note), 0, closingOf("stderr", stampNow()), Number.POSITIVE_INFINITY);
+      batch.add(
+        Buffer.from(note),
+        0,
+        closingOf("stderr", stampNow(), this.#details),
+        Number.POSITIVE_INFINITY,
+      );
     }
     let done = 0;
     for (const run of this.#queue) {

@@ -14,9 +14,10 @@ const [backslash, letterN, letterR, letterU, zero] = [0x5c, 0x6e, 0x72, 0x75, 0x
 const plain = new Uint8Array(256);
 for (let byte = 0x20; byte < 0x80; byte++) plain[byte] = '"\\<>&'.includes(String.fromCharCode(byte)) ? 0 : 1;
 
-/** What follows the text of a message. */
-export function closingOf(stream: string, stamp: string): Buffer {
-  return Buffer.from(`","stream":"${stream}","time":"${stamp}"}\n`, "latin1");
+/** What follows the text of a message; `details` as JSON, if there are any. */
+export function closingOf(stream: string, stamp: string, details?: string): Buffer {
+  const attrs = details === undefined ? "" : `,"attrs":${details}`;
+  return Buffer.from(`","stream":"${stream}"${attrs},"time":"${stamp}"}\n`);
 }
 
 /** So many bytes are copied faster by memcpy(3), its call included, than one by one. */
@@ -38,8 +39,11 @@ function escapeAscii(out: Buffer, at: number, byte: number): number {
   return to;
 }
 
+/** The most that the details of a message may take as JSON, in bytes. */
+export const mostDetails: number = 16 * 1024;
+
 /** Room that one encoded message may need: every byte as `\u0000`, and the rest of the object. */
-const messageRoom = messageSize * 6 + 128;
+const messageRoom = messageSize * 6 + mostDetails + 128;
 
 /** The length of the UTF-8 character at `at`, or 0 when there is none that RFC 3629 allows. */
 function characterLength(bytes: Buffer, at: number, end: number): number {

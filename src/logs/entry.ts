@@ -1,6 +1,8 @@
 const opening = Buffer.from('{"log":"');
 const middle = Buffer.from('","stream":"std');
 const beforeTime = Buffer.from('","time":"');
+const beforeDetails = Buffer.from(',"attrs":');
+const afterDetails = Buffer.from(',"time":"');
 const [newline, quote, backslash] = [0x0a, 0x22, 0x5c];
 
 /** One message of a log: a line with its newline, or a piece of a long one. */
@@ -8,11 +10,24 @@ export class LogEntry {
   readonly stream: "stdout" | "stderr";
   readonly line: Buffer;
   readonly #stamp: Buffer;
+  readonly #details: Buffer | undefined;
 
-  constructor(stream: "stdout" | "stderr", line: Buffer, stamp: Buffer) {
+  constructor(stream: "stdout" | "stderr", line: Buffer, stamp: Buffer, details?: Buffer) {
     this.stream = stream;
     this.line = line;
     this.#stamp = stamp;
+    this.#details = details;
+  }
+
+  /** What the message tells of its container. */
+  get details(): Readonly<Record<string, string>> {
+    if (this.#details === undefined) return {};
+    try {
+      return JSON.parse(this.#details.toString()) as Record<string, string>;
+    } catch {
+      // Of another writer.
+      return {};
+    }
   }
 
   /** RFC 3339, in UTC, with up to nine digits. */
@@ -64,6 +79,25 @@ function decodeString(bytes: Buffer, from: number, end: number): number {
   return to;
 }
 
+/** The same of a message with details between its stream and its time; `time` is where its time begins. */
+function detailedEntry(bytes: Buffer, from: number, end: number, time: number): LogEntry | undefined {
+  const text = from + opening.length;
+  // Quotes in the text are escaped: this is nowhere in it.
+  const close = bytes.indexOf(middle, text);
+  const stream = close + middle.length;
+  // The three letters of its name, and a quote.
+  const details = stream + 4 + beforeDetails.length;
+  const detailsEnd = time - afterDetails.length;
+  if (close < 0 || detailsEnd < details) return undefined;
+  if (!matches(bytes, stream + 4, beforeDetails) || !matches(bytes, detailsEnd, afterDetails))
+    return undefined;
+  const name = bytes[stream] === 0x6f ? "stdout" : "stderr";
+  const textEnd = decodeString(bytes, text, close);
+  if (textEnd < 0) return undefined;
+  const stamp = bytes.subarray(time, end - 2);
+  return new LogEntry(name, bytes.subarray(text, textEnd), stamp, bytes.subarray(details, detailsEnd));
+}
+
 /** The message in the line from `from` to `end`, its newline; its text is decoded in place. Undefined: it is not one. */
 function entryIn(bytes: Buffer, from: number, end: number): LogEntry | undefined {
   if (!matches(bytes, from, opening) || bytes[end - 1] !== 0x7d || bytes[end - 2] !== quote) return undefined;
@@ -73,7 +107,7 @@ function entryIn(bytes: Buffer, from: number, end: number): LogEntry | undefined
   const close = stream - middle.length;
   if (close < from + opening.length) return undefined;
   if (!matches(bytes, close, middle) || !matches(bytes, time - beforeTime.length, beforeTime))
-    return undefined;
+    return detailedEntry(bytes, from, end, time);
   const name = bytes[stream] === 0x6f ? "stdout" : "stderr";
   const text = from + opening.length;
   const textEnd = decodeString(bytes, text, close);

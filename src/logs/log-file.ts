@@ -78,7 +78,11 @@ function mend(fd: number): number {
     if (whole === size) return size;
     const torn = Buffer.allocUnsafe(size - whole);
     readSync(fd, torn, 0, torn.length, whole);
-    if (/^\{"log":".*","stream":"std(out|err)","time":"[^"]*"\}$/.test(torn.toString("latin1"))) {
+    if (
+      /^\{"log":".*","stream":"std(out|err)",("attrs":\{.*\},)?"time":"[^"]*"\}$/.test(
+        torn.toString("latin1"),
+      )
+    ) {
       return size + writeSync(fd, "\n");
     }
     ftruncateSync(fd, whole);

@@ -15,10 +15,18 @@ export type LogOptions =
       readonly mode: "blocking" | "non-blocking";
       /** Bytes that may wait for the disk. */
       readonly bufferSize: number;
+      readonly details: DetailOptions;
     };
 
+/** What each message tells of its container: labels and variables of these names, and a tag, as a template. */
+export interface DetailOptions {
+  readonly labels: readonly string[];
+  readonly env: readonly string[];
+  readonly tag: string | undefined;
+}
+
 const drivers = ["json-file", "none"];
-const names = ["max-size", "max-file", "mode", "max-buffer-size"];
+const names = ["max-size", "max-file", "mode", "max-buffer-size", "labels", "env", "tag"];
 
 function size(name: string, text: string): number {
   const bytes = parseBytes(text, `--log-opt ${name}`);
@@ -34,6 +42,11 @@ function count(text: string): number {
 function mode(text: string): "blocking" | "non-blocking" {
   if (text === "blocking" || text === "non-blocking") return text;
   throw new UsageError(`--log-opt mode: ${text}: expected blocking or non-blocking`);
+}
+
+/** `one,other`. */
+function list(text = ""): string[] {
+  return text.split(",").filter((name) => name !== "");
 }
 
 /**
@@ -58,5 +71,6 @@ export function parseLogOptions(driver: string, options: Readonly<Record<string,
     maxFile: count(maxFile),
     mode: mode(how),
     bufferSize: size("max-buffer-size", options["max-buffer-size"] ?? "1m"),
+    details: { labels: list(options["labels"]), env: list(options["env"]), tag: options["tag"] || undefined },
   };
 }

@@ -23,6 +23,8 @@ export type WaitCondition = "not-running" | "next-exit" | "removed";
 /** What may be changed of a container that exists. */
 export interface ContainerUpdate {
   readonly resources?: OciResources | undefined;
+  /** Where the CPU quota in `resources` comes from. */
+  readonly cpus?: number | undefined;
   readonly restart?: RunRequest["restart"];
 }
 

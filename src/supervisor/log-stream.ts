@@ -1,3 +1,4 @@
+import { shownDetails } from "../logs/details.ts";
 import type { LogEntry } from "../logs/entry.ts";
 import { shownTime } from "../logs/shown-time.ts";
 import { frameHeader } from "./http/frames.ts";
@@ -9,12 +10,18 @@ const largestFrame = 64 * 1024;
 export class LogStream {
   readonly #terminal: boolean;
   readonly #timestamps: boolean;
+  readonly #details: boolean;
   /** Streams whose last message was a piece of a line: what follows needs no time of its own. */
   readonly #open = new Set<string>();
 
-  constructor({ terminal, timestamps }: { readonly terminal: boolean; readonly timestamps: boolean }) {
+  constructor({
+    terminal,
+    timestamps,
+    details,
+  }: { readonly terminal: boolean; readonly timestamps: boolean; readonly details: boolean }) {
     this.#terminal = terminal;
     this.#timestamps = timestamps;
+    this.#details = details;
   }
 
   /** The bytes for these messages, which follow those of the call before. */
@@ -41,10 +48,12 @@ export class LogStream {
   }
 
   #partsOf(entry: LogEntry): Buffer[] {
-    if (!this.#timestamps) return [entry.line];
+    if (!this.#timestamps && !this.#details) return [entry.line];
     const begins = !this.#open.has(entry.stream);
     if (entry.whole) this.#open.delete(entry.stream);
     else this.#open.add(entry.stream);
-    return begins ? [Buffer.from(`${shownTime(entry.time)} `, "latin1"), entry.line] : [entry.line];
+    const time = this.#timestamps ? `${shownTime(entry.time)} ` : "";
+    const details = this.#details ? `${shownDetails(entry.details)} ` : "";
+    return begins ? [Buffer.from(time + details), entry.line] : [entry.line];
   }
 }

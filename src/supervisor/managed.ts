@@ -17,6 +17,7 @@ import {
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { type ContainerLog, openContainerLog } from "../logs/container-log.ts";
+import { detailsOf } from "../logs/details.ts";
 import { parseLogOptions } from "../logs/options.ts";
 import { openFifo } from "../sys/fifo.ts";
 import { isAlive } from "../sys/process.ts";
@@ -317,7 +318,7 @@ export class ManagedContainer {
   }
 
   /** Opens what keeps its output; undefined when it is not to be kept. @throws what open(2) says. */
-  #openLog({ name }: ContainerRecord): ContainerLog | undefined {
+  #openLog({ id, name, image, command, labels }: ContainerRecord): ContainerLog | undefined {
     const { driver, options } = this.request.log ?? { driver: "json-file", options: {} };
     const { directory, run } = containerPaths(this.instance, this.id);
     const place = {
@@ -326,7 +327,11 @@ export class ManagedContainer {
       openLines: this.request.terminal ? join(run, "open-lines") : undefined,
       say: (line: string) => this.#say(`container ${name}: ${line}`),
     };
-    return openContainerLog(place, parseLogOptions(driver, options));
+    const parsed = parseLogOptions(driver, options);
+    const { env } = this.request;
+    const described = { id, name, image, command, labels, env };
+    const details = parsed.driver === "none" ? undefined : detailsOf(parsed.details, described);
+    return openContainerLog({ ...place, details }, parsed);
   }
 
   #finish(started: ContainerRecord, exit: ExitRecord): ContainerRecord {

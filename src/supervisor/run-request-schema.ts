@@ -60,6 +60,7 @@ export const runRequestSchema: Readonly<Record<string, unknown>> = {
     dnsOptions: texts,
     extraHosts: texts,
     resources: { type: "object" },
+    cpus: { type: "number" },
     rlimits: { type: "array", items: { type: "object" } },
     sysctl: textMap,
     capAdd: texts,

@@ -32,6 +32,12 @@ function parseList(given: Given): string {
   return ordered ? given.value : refuse(given, "a list such as 0-2,4");
 }
 
+/** What `--cpus` says; undefined when it says nothing. @throws UsageError */
+export function readCpus(flags: Flags): number | undefined {
+  const given = flags.one("cpus");
+  return given === undefined || parseCpus(given) === undefined ? undefined : Number(given.value);
+}
+
 /** CPU limits; undefined when none was asked for. @throws UsageError */
 export function readCpu(flags: Flags): OciResources["cpu"] | undefined {
   for (const name of ["cpu-quota", "cpu-period"]) {

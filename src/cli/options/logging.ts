@@ -13,7 +13,7 @@ export const loggingOptions: OptionTable = {
     },
     {
       flags: "--log-opt <name=value>",
-      about: "max-size, max-file, mode=blocking|non-blocking, max-buffer-size",
+      about: "max-size, max-file, mode=blocking|non-blocking, max-buffer-size, labels, env, tag",
     },
   ],
 };

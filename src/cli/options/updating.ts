@@ -6,7 +6,7 @@ import type { HostView } from "../host-view.ts";
 import { field } from "../number.ts";
 import type { OptionTable } from "../option-row.ts";
 import { blockIoOptions, readBlockIo } from "./block-io.ts";
-import { cpuOptions, readCpu } from "./cpu.ts";
+import { cpuOptions, readCpu, readCpus } from "./cpu.ts";
 import { memoryOptions, readMemory } from "./memory.ts";
 import { processOptions, readPids } from "./processes.ts";
 import { parseRestart } from "./restart.ts";
@@ -54,6 +54,7 @@ export function readUpdate(flags: Flags, view: HostView): UpdateRequest {
     );
   return {
     ...(Object.keys(resources).length === 0 ? {} : { resources }),
+    ...field("cpus", readCpus(flags)),
     ...field("restart", given === undefined ? undefined : parseRestart(given)),
   };
 }

@@ -22,7 +22,7 @@ async function showPast(
   wanted: Pick<ReadOptions, "stdout" | "stderr" | "until">,
   terminal: boolean,
 ): Promise<void> {
-  const stream = new LogStream({ terminal, timestamps: false });
+  const stream = new LogStream({ terminal, timestamps: false, details: false });
   const { directory } = containerPaths(engine.instance, id);
   for await (const entries of readLogBatches(directory, wanted)) {
     if (connection.destroyed) return;

@@ -78,7 +78,11 @@ export function registerLogs(app: FastifyInstance, engine: Engine): void {
     const follow = flagOf(query, "follow") && runs ? end : undefined;
     const response = openAnswer(reply, streamType(request, made.terminal));
     response.once("close", () => gone.abort());
-    const stream = new LogStream({ terminal: made.terminal, timestamps: flagOf(query, "timestamps") });
+    const stream = new LogStream({
+      terminal: made.terminal,
+      timestamps: flagOf(query, "timestamps"),
+      details: flagOf(query, "details"),
+    });
     const { directory } = containerPaths(instance, record.id);
     try {
       await send(response, directory, { ...wishes, follow, signal: gone.signal }, stream);

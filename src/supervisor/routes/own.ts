@@ -9,6 +9,7 @@ const updateSchema = {
   additionalProperties: false,
   properties: {
     resources: { type: "object" },
+    cpus: { type: "number" },
     restart: { type: "object", required: ["policy", "maximumRetries"] },
   },
 } as const;

@@ -6,6 +6,8 @@ import { describeBinds, describeTmpfs } from "./mounts.ts";
 import { networkMode } from "./networks.ts";
 import { describePortBindings } from "./ports.ts";
 
+const nanosecondsPerCpu = 1e9;
+
 function nullIfEmpty<T>(list: readonly T[] | undefined): readonly T[] | null {
   return list === undefined || list.length === 0 ? null : list;
 }
@@ -13,6 +15,13 @@ function nullIfEmpty<T>(list: readonly T[] | undefined): readonly T[] | null {
 function rates(devices: readonly OciThrottleDevice[] | undefined): object[] | null {
   if (devices === undefined || devices.length === 0) return null;
   return devices.map(({ major, minor, rate }) => ({ Path: `/dev/block/${major}:${minor}`, Rate: rate }));
+}
+
+/** `--cpus` is kept as quota and period: docker shows the one that was asked for. */
+function describeCpuTime({ cpu }: OciResources, request: RunRequest | undefined): object {
+  if (request?.cpus !== undefined)
+    return { CpuQuota: 0, CpuPeriod: 0, NanoCpus: Math.round(request.cpus * nanosecondsPerCpu) };
+  return { CpuQuota: cpu?.quota ?? 0, CpuPeriod: cpu?.period ?? 0, NanoCpus: 0 };
 }
 
 function describeLimits({ memory, cpu, pids, blockIO }: OciResources): object {
@@ -23,11 +32,8 @@ function describeLimits({ memory, cpu, pids, blockIO }: OciResources): object {
     MemorySwappiness: null,
     OomKillDisable: memory?.disableOOMKiller ?? null,
     CpuShares: cpu?.shares ?? 0,
-    CpuQuota: cpu?.quota ?? 0,
-    CpuPeriod: cpu?.period ?? 0,
     CpuRealtimePeriod: 0,
     CpuRealtimeRuntime: 0,
-    NanoCpus: 0,
     CpusetCpus: cpu?.cpus ?? "",
     CpusetMems: cpu?.mems ?? "",
     PidsLimit: pids?.limit ?? null,
@@ -97,6 +103,7 @@ export function describeHostConfig(
     Isolation: "",
     CgroupParent: "",
     ...describeLimits(record.resources),
+    ...describeCpuTime(record.resources, request),
     Devices: (request?.devices ?? []).map(({ source, target, access }) => {
       return { PathOnHost: source, PathInContainer: target, CgroupPermissions: access };
     }),

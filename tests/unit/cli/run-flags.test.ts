@@ -83,6 +83,7 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
   ["--keep", { keep: true }],
   ["--rm=false", { keep: true }],
   ["--keep=false", {}],
+  ["-d=true", detached],
   ["-d", detached],
   ["--detach --rm", { ...detached, autoRemove: true }],
   ["-dit", { ...detached, interactive: true, terminal: true }],
@@ -254,8 +255,8 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
   ["--memory 0", {}],
   ["-m1g --oom-kill-disable", { resources: { memory: { limit: 1073741824, disableOOMKiller: true } } }],
   ["--oom-score-adj -500", { oomScoreAdj: -500 }],
-  ["--cpus 1.5", { resources: { cpu: { quota: 150000, period: 100000 } } }],
-  ["--cpus=.5 -c 512", { resources: { cpu: { quota: 50000, period: 100000, shares: 512 } } }],
+  ["--cpus 1.5", { cpus: 1.5, resources: { cpu: { quota: 150000, period: 100000 } } }],
+  ["--cpus=.5 -c 512", { cpus: 0.5, resources: { cpu: { quota: 50000, period: 100000, shares: 512 } } }],
   ["--cpu-quota 20000 --cpu-period 50000", { resources: { cpu: { quota: 20000, period: 50000 } } }],
   ["--cpu-quota -1", { resources: { cpu: { quota: -1 } } }],
   ["--cpuset-cpus 0-1,3 --cpuset-mems 0", { resources: { cpu: { cpus: "0-1,3", mems: "0" } } }],
@@ -496,7 +497,16 @@ describe("flags of run", () => {
     );
     used.add("network");
     // These have tests of their own.
-    for (const name of ["label-file", "env-file", "config", "trace-setup"]) used.add(name);
+    for (const name of [
+      "attach",
+      "sig-proxy",
+      "detach-keys",
+      "label-file",
+      "env-file",
+      "config",
+      "trace-setup",
+    ])
+      used.add(name);
     expect(names.filter((name) => name === undefined || !used.has(name))).toEqual([]);
   });
 });
@@ -534,6 +544,9 @@ describe("terminal", () => {
     ["-t", false, true],
     ["--tty=false", true, false],
     ["--interactive=false", false, false],
+    ["-t=false", true, false],
+    ["-i=true -t=true", true, true],
+    ["-i=false", false, false],
   ];
   test.each(cases)("on a terminal: %s", async (text, interactive, terminal) => {
     expect(await request([...split(text), "/bin/true"], onTerminal)).toMatchObject({ interactive, terminal });

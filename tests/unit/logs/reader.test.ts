@@ -1,13 +1,23 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ContainerLog, openContainerLog } from "../../../src/logs/container-log.ts";
+import { detailsOf, shownDetails } from "../../../src/logs/details.ts";
+import type { LogEntry } from "../../../src/logs/entry.ts";
 import { compareMoments, momentOf, parseMoment } from "../../../src/logs/moment.ts";
-import { parseLogOptions } from "../../../src/logs/options.ts";
+import { type DetailOptions, parseLogOptions } from "../../../src/logs/options.ts";
 import { type ReadOptions, readLogs } from "../../../src/logs/read.ts";
 
 // Not to be cut short where the machine is busy: what goes on after that would meet the next test.
@@ -77,6 +87,49 @@ describe("a log that is read", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test("gives back what each message tells of its container", async () => {
+    const details = fc.dictionary(fc.string(), fc.string(), {
+      minKeys: 1,
+      maxKeys: 3,
+      noNullPrototype: true,
+    });
+    const text = fc.oneof(
+      fc.string(),
+      fc.constantFrom('","stream":"stderr","attrs":{}', ',"time":"x"}', "\\"),
+    );
+    await fc.assert(
+      fc.asyncProperty(details, text, async (wanted, said) => {
+        anew();
+        const place = { directory, details: wanted, say: (line: string) => expect.unreachable(line) };
+        const log = openContainerLog(place, parseLogOptions("json-file", {}));
+        await log?.take("stdout", Buffer.from(`${said}\n`));
+        await log?.close();
+        const found: LogEntry[] = [];
+        for await (const entry of readLogs(directory, both)) found.push(entry);
+        expect(found.map(({ line }) => line.toString()).join("")).toBe(`${Buffer.from(said)}\n`);
+        for (const entry of found) expect(entry.details).toEqual(JSON.parse(JSON.stringify(wanted)));
+        expect(JSON.parse(readFileSync(file(), "utf8").split("\n")[0] ?? "")).toMatchObject({
+          stream: "stdout",
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("tells labels, variables and a tag that were asked for", () => {
+    const { details } = parseLogOptions("json-file", {
+      labels: "a,none",
+      env: "HOME",
+      tag: "{{.Name}}/{{.ID}} {{.Else}}",
+    }) as { details: DetailOptions };
+    const found = detailsOf(details, {
+      ...{ id: "0123456789ab".padEnd(64, "0"), name: "web", image: "lab", command: ["sh"] },
+      ...{ labels: { a: "1 2", b: "3" }, env: ["HOME=/", "HOME=/root", "PATH=/bin"] },
+    });
+    expect(found).toEqual({ a: "1 2", HOME: "/root", tag: "web/0123456789ab {{.Else}}" });
+    expect(shownDetails(found ?? {})).toBe("HOME=%2Froot,a=1+2,tag=web%2F0123456789ab+%7B%7B.Else%7D%7D");
   });
 
   test("of a container that has written nothing is empty", async () => {

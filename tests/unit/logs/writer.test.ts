@@ -302,6 +302,7 @@ describe("the options of a log", () => {
       maxFile: 1,
       mode: "blocking",
       bufferSize: 1024 ** 2,
+      details: { labels: [], env: [], tag: undefined },
     });
     expect(
       parseLogOptions("json-file", {

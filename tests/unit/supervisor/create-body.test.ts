@@ -92,7 +92,7 @@ describe("a body of /containers/create", () => {
       {},
       { resources: { memory: { limit: 64 << 20, swap: -1 } } },
     ],
-    ["cpus", { NanoCpus: 1.5e9 }, {}, { resources: { cpu: { quota: 150_000, period: 100_000 } } }],
+    ["cpus", { NanoCpus: 1.5e9 }, {}, { cpus: 1.5, resources: { cpu: { quota: 150_000, period: 100_000 } } }],
     ["pids", { PidsLimit: 10 }, {}, { resources: { pids: { limit: 10 } } }],
     [
       "binds",
