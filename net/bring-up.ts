@@ -173,7 +173,8 @@ function make(
   const others = readMarkers(instance).filter((it) => it.complete && it.network.name !== network.name);
   const state = {
     owner: network.owner,
-    networks: [...others.map((it) => it.network), network],
+    // In one order always: rules are compared in theirs.
+    networks: [...others.map((it) => it.network), network].sort((a, b) => (a.name < b.name ? -1 : 1)),
     publications: readPublications(instance),
   };
   for (const iptables of firewall) applyChains(iptables, state, observer);

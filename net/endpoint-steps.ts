@@ -48,7 +48,7 @@ export function routeSteps(
 }
 
 /** What is done in the container's own namespace: first what finds the link, then all else. */
-function insideSteps(endpoint: Endpoint): { find: NetlinkStep[]; setUp: NetlinkStep[] } {
+export function insideSteps(endpoint: Endpoint): { find: NetlinkStep[]; setUp: NetlinkStep[] } {
   const { ifname, hostName, alias } = endpoint;
   const mark: NetlinkStep[] =
     hostName === "" ? [{ kind: "alias", link: ifname, alias, reason: "the link can be recognised" }] : [];

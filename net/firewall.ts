@@ -1,7 +1,7 @@
 import { monotonicMs } from "../src/core/clock.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
-import { describeChains, type Table, tables } from "./chain.ts";
-import { type Iptables, openIptables } from "./iptables.ts";
+import { type Chain, describeChains, type Table, tables } from "./chain.ts";
+import { type Changes, type Iptables, openIptables } from "./iptables.ts";
 import type { Network } from "./network.ts";
 import type { Publication } from "./ports/publication.ts";
 import { parseSaved, reconcile } from "./reconcile.ts";
@@ -20,21 +20,26 @@ export interface FirewallState {
   readonly publications: readonly Publication[];
 }
 
+/** What the rules of one family shall be, and the lines that make them so: the difference alone, by one iptables-save. */
+export function chainChanges(
+  iptables: Iptables,
+  { owner, networks, publications }: FirewallState,
+): { readonly chains: readonly Chain[]; readonly changes: Changes } {
+  const chains = desiredChains(owner, networks, publications, iptables.family);
+  const saved = iptables.save();
+  const changes: Partial<Record<Table, readonly string[]>> = {};
+  for (const table of tables) changes[table] = reconcile(owner, table, parseSaved(saved, table), chains);
+  return { chains, changes };
+}
+
 /**
  * Makes the instance's rules of one family those of `state`: compares, and applies only the difference, by one
  * iptables-save and at most one iptables-restore. Heals what others have flushed; without networks nothing of ours is left.
  * @returns true when something had to be changed.
  */
-export function applyChains(
-  iptables: Iptables,
-  { owner, networks, publications }: FirewallState,
-  observer?: Observer,
-): boolean {
+export function applyChains(iptables: Iptables, state: FirewallState, observer?: Observer): boolean {
   const start = monotonicMs();
-  const chains = desiredChains(owner, networks, publications, iptables.family);
-  const saved = iptables.save();
-  const changes: Partial<Record<Table, readonly string[]>> = {};
-  for (const table of tables) changes[table] = reconcile(owner, table, parseSaved(saved, table), chains);
+  const { chains, changes } = chainChanges(iptables, state);
   const lines = tables.flatMap((table) => (changes[table] ?? []).map((line) => ({ table, line })));
   if (lines.length > 0) iptables.restore(changes);
   if (observer === undefined) return lines.length > 0;

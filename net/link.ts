@@ -1,6 +1,6 @@
 import { hasErrno } from "../src/core/errors.ts";
 import type { NetlinkClient } from "./netlink/client.ts";
-import { deleteLink, getLink, type Link, type LinkReference, parseLink } from "./netlink/link.ts";
+import { deleteLink, dumpLinks, getLink, type Link, type LinkReference, parseLink } from "./netlink/link.ts";
 import { macOf } from "./netlink/mac.ts";
 import { bridgeAlias, type Network } from "./network.ts";
 
@@ -27,4 +27,13 @@ export function removeLink(client: NetlinkClient, link: LinkReference): void {
   } catch (error) {
     if (!hasErrno(error, "ENODEV")) throw error;
   }
+}
+
+/** Deletes the link of that alias, if there is one. Looks through all links. */
+export function removeByAlias(client: NetlinkClient, alias: string): void {
+  const link = client
+    .dump(dumpLinks())
+    .map(parseLink)
+    .find((one) => one.alias === alias);
+  if (link !== undefined) removeLink(client, link.index);
 }

@@ -70,6 +70,19 @@ export type NetlinkStep = { readonly reason: string } & (
   | { readonly kind: "enslave"; readonly link: string; readonly bridge: string }
   | { readonly kind: "flood"; readonly link: string; readonly remote: string }
   | { readonly kind: "up"; readonly link: string }
+  | {
+      readonly kind: "set";
+      readonly link: string;
+      readonly mtu?: number | undefined;
+      readonly mac?: string | undefined;
+    }
+  | {
+      /** The way to the subnet of one of the link's own addresses, as the kernel makes it with the address. */
+      readonly kind: "connected-route";
+      readonly link: string;
+      readonly address: string;
+      readonly subnet: string;
+    }
   | { readonly kind: "find"; readonly link: string }
   | {
       readonly kind: "new-address";
@@ -108,6 +121,17 @@ function routeOf(step: DefaultRoute, known: Known): NetlinkRequest {
   const { gateway, family, link, replace } = step;
   const route = { gateway, family, link: link === undefined ? undefined : indexOf(link, known) };
   return replace === true ? replaceRoute(route) : newRoute(route);
+}
+
+/** The metric that the kernel gives IPv6 routes of links (IP6_RT_PRIO_ADDRCONF). */
+const addressMetric6 = 256;
+
+function connectedRoute(subnet: string, source: string, link: number): NetlinkRequest {
+  const [address = "", length] = subnet.split("/");
+  const destination = { address, prefixLength: Number(length) };
+  // IPv6 chooses the source by itself.
+  const more = address.includes(":") ? { metric: addressMetric6 } : { source };
+  return newRoute({ destination, link, connected: true, ...more });
 }
 
 /** The message of a step. */
@@ -149,6 +173,10 @@ export function requestOf(step: NetlinkStep, known: Known): NetlinkRequest {
       return newFlood(indexOf(step.link, known), step.remote);
     case "up":
       return setLink(indexOf(step.link, known), { up: true });
+    case "set":
+      return setLink(indexOf(step.link, known), { mtu: step.mtu, mac: step.mac });
+    case "connected-route":
+      return connectedRoute(step.subnet, step.address, indexOf(step.link, known));
     case "find":
       return getLink(step.link);
     case "new-address": {
@@ -201,6 +229,10 @@ function textOf(step: NetlinkStep): string {
       return `RTM_NEWNEIGH 00:00:00:00:00:00 dev ${step.link} dst ${step.remote}`;
     case "up":
       return `RTM_NEWLINK ${step.link} up`;
+    case "set":
+      return `RTM_NEWLINK ${step.link}${word("mtu", step.mtu)}${word("address", step.mac)}`;
+    case "connected-route":
+      return `RTM_NEWROUTE CREATE|EXCL ${step.subnet} dev ${step.link} proto kernel`;
     case "find":
       return `RTM_GETLINK ${step.link}`;
     case "new-address":

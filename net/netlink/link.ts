@@ -201,6 +201,8 @@ export interface Link {
   readonly peer?: number | undefined;
   /** RFC 2863: 6 is up, 2 down, 7 lower layer down. */
   readonly operstate?: number | undefined;
+  /** Of a bridge port: may not talk to other isolated ones. */
+  readonly isolated?: boolean | undefined;
 }
 
 /** Reads the payload of an RTM_NEWLINK. @throws NetlinkFormatError for anything else. */
@@ -209,6 +211,13 @@ export function parseLink(payload: Uint8Array): Link {
   const attributes = new Attributes(payload.subarray(IFINFOMSG_SIZE), "RTM_NEWLINK");
   const flags = view.getUint32(8, true);
   const mac = attributes.bytes(IFLA_ADDRESS);
+  const info = attributes.nested(IFLA_LINKINFO, "IFLA_LINKINFO");
+  // Of a port of a bridge only: other masters have other attributes of those numbers.
+  const port =
+    info?.text(IFLA_INFO_SLAVE_KIND) === "bridge"
+      ? info.nested(IFLA_INFO_SLAVE_DATA, "IFLA_INFO_SLAVE_DATA")
+      : undefined;
+  const isolated = port?.u8(IFLA_BRPORT_ISOLATED);
   return {
     index: view.getInt32(4, true),
     name: attributes.text(IFLA_IFNAME) ?? "",
@@ -217,9 +226,10 @@ export function parseLink(payload: Uint8Array): Link {
     mtu: attributes.u32(IFLA_MTU) ?? 0,
     alias: attributes.text(IFLA_IFALIAS),
     mac: mac === undefined ? undefined : formatMac(mac),
-    kind: attributes.nested(IFLA_LINKINFO, "IFLA_LINKINFO")?.text(IFLA_INFO_KIND),
+    kind: info?.text(IFLA_INFO_KIND),
     master: attributes.u32(IFLA_MASTER),
     peer: attributes.u32(IFLA_LINK),
     operstate: attributes.u8(IFLA_OPERSTATE),
+    isolated: isolated === undefined ? undefined : isolated === 1,
   };
 }

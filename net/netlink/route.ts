@@ -22,6 +22,7 @@ const RTA_PRIORITY = 6;
 const RTA_PREFSRC = 7;
 const RTA_TABLE = 15;
 export const RT_TABLE_MAIN = 254;
+const RTPROT_KERNEL = 2;
 const RTPROT_STATIC = 4;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
@@ -40,20 +41,28 @@ export interface RouteRequest {
   /** Index of the outgoing link; found from the gateway if absent. */
   readonly link?: number | undefined;
   readonly metric?: number | undefined;
+  /** Source address of what leaves by it. */
+  readonly source?: string | undefined;
+  /** As the kernel itself makes it for an address of a link. */
+  readonly connected?: boolean | undefined;
 }
 
 function change(type: number, name: string, flags: number, route: RouteRequest): NetlinkRequest {
-  const { destination, gateway, link, metric } = route;
-  const scope = gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  const { destination, gateway, link, metric, source, connected } = route;
   const length = destination?.prefixLength ?? 0;
   const address = destination?.address ?? gateway;
   const family = address === undefined ? (route.family ?? AF_INET) : familyOf(address);
+  // IPv6 knows no other scope; the kernel's own routes to its links have none there.
+  const near = gateway === undefined && !(connected === true && family !== AF_INET);
+  const scope = near ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  const protocol = connected === true ? RTPROT_KERNEL : RTPROT_STATIC;
   const parts = [
-    Uint8Array.of(family, length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0),
+    Uint8Array.of(family, length, 0, 0, RT_TABLE_MAIN, protocol, scope, RTN_UNICAST, 0, 0, 0, 0),
     ...(destination === undefined ? [] : [bytes(RTA_DST, ipBytes(destination.address))]),
     ...(gateway === undefined ? [] : [bytes(RTA_GATEWAY, ipBytes(gateway))]),
     ...(link === undefined ? [] : [u32(RTA_OIF, link)]),
     ...(metric === undefined ? [] : [u32(RTA_PRIORITY, metric)]),
+    ...(source === undefined ? [] : [bytes(RTA_PREFSRC, ipBytes(source))]),
   ];
   const what = destination === undefined ? "default" : `${destination.address}/${length}`;
   return { type, flags, payload: joined(parts), what: `${name} ${what}`, change: true };
@@ -72,6 +81,19 @@ export function replaceRoute(route: RouteRequest): NetlinkRequest {
 /** Removes a route. ESRCH when there is none such. */
 export function deleteRoute(route: RouteRequest): NetlinkRequest {
   return change(RTM_DELROUTE, "RTM_DELROUTE", 0, route);
+}
+
+/** RTM_F_FIB_MATCH of include/uapi/linux/rtnetlink.h: the answer is the route itself, not the way of one packet. */
+const RTM_F_FIB_MATCH = 0x2000;
+
+/** Asks for the route that leads to an address. ENETUNREACH (IPv6: or an unreachable one) when there is none. */
+export function matchRoute(destination: string): NetlinkRequest {
+  const family = familyOf(destination);
+  const struct = new Uint8Array(RTMSG_SIZE);
+  struct.set([family, family === AF_INET ? 32 : 128]);
+  new DataView(struct.buffer).setUint32(8, RTM_F_FIB_MATCH, true);
+  const payload = joined([struct, bytes(RTA_DST, ipBytes(destination))]);
+  return { type: RTM_GETROUTE, flags: 0, payload, what: `RTM_GETROUTE ${destination}`, change: false };
 }
 
 /** Asks for all routes of one family, of all tables. */

@@ -5,6 +5,7 @@ import { addCreate } from "./network/create.ts";
 import { addImpair } from "./network/impair.ts";
 import { addInspect } from "./network/inspect.ts";
 import { addList } from "./network/list.ts";
+import { addReload } from "./network/reload.ts";
 import { addRemove } from "./network/remove.ts";
 import { addResolve } from "./network/resolve.ts";
 import { addWhy } from "./network/why.ts";
@@ -19,6 +20,7 @@ export function registerNetwork(program: Command): void {
   addList(network);
   addInspect(network);
   addRemove(network);
+  addReload(network);
   addConnect(network);
   addResolve(network);
   addImpair(network);

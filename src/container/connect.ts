@@ -2,6 +2,8 @@ import { closeSync, openSync } from "node:fs";
 import { ensureNetwork } from "../../net/bring-up.ts";
 import { connectEndpoint, hostEndName, planEndpoint } from "../../net/endpoint.ts";
 import { acquireLease, listLeases, releaseLease } from "../../net/ipam.ts";
+import { removeByAlias } from "../../net/link.ts";
+import { withNetlink } from "../../net/netlink/client.ts";
 import { linkAlias, type Network } from "../../net/network.ts";
 import { disconnectRunning, moveDefaultRoutes } from "../../net/running-endpoint.ts";
 import { type Routes, routeFields } from "../../net/way-out.ts";
@@ -13,6 +15,7 @@ import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { writeFile } from "../core/write-file.ts";
 import { isAlive } from "../sys/process.ts";
+import { changeRunningRecord } from "./change-record.ts";
 import { readRequest, writeRequest } from "./create.ts";
 import { routesOf } from "./default-route.ts";
 import { addressesOf, endpointRecord } from "./endpoint-record.ts";
@@ -147,6 +150,9 @@ async function connectRunning(
     const undo = new UndoStack();
     const { hostname = "" } = readSpec(instance, id);
     try {
+      // Before there is anything of it: a link that no record knows of would be taken for left over.
+      undo.push("note", () => note(instance, id, { network: record.network }));
+      note(instance, id, { network: attachments });
       undo.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
       const { address, address6 } = await acquireLease(instance, network, {
         container: id,
@@ -188,6 +194,11 @@ async function connectRunning(
       await undo.unwind();
     }
   });
+}
+
+/** Notes what is about to be done to the network of a container that runs: whoever heals it meanwhile goes by that. */
+function note(instance: Instance, id: string, change: Partial<ContainerRecord>): void {
+  changeRunningRecord(instance, id, (now) => ({ ...now, ...change }));
 }
 
 function withoutGateways(endpoints: readonly EndpointRecord[]): EndpointRecord[] {
@@ -264,10 +275,20 @@ export async function disconnectContainer(
   if (left.length === attachments.length)
     throw new NotFoundError(`container ${record.name} is not connected to network ${network.name}`);
   const gone = record.endpoints.find((one) => one.network === network.name);
-  const disconnected =
-    gone !== undefined && isLive(record)
-      ? await leaveRunning(instance, record, network, gone)
-      : { ...record, endpoints: record.endpoints.filter((one) => one !== gone) };
+  const endpoints = record.endpoints.filter((one) => one !== gone);
+  let disconnected: ContainerRecord = { ...record, endpoints };
+  if (isLive(record)) {
+    // Before the link goes: else it would be made again by who heals.
+    note(instance, record.id, { endpoints });
+    try {
+      if (gone !== undefined) disconnected = await leaveRunning(instance, record, network, gone);
+      // Somebody was killed while he connected it, or disconnected it.
+      else withNetlink((client) => removeByAlias(client, linkAlias(network, record.id)));
+    } catch (error) {
+      note(instance, record.id, { endpoints: record.endpoints });
+      throw error;
+    }
+  }
   const changed: ContainerRecord = {
     ...disconnected,
     network: { ...record.network, kind: "bridge", attachments: left },

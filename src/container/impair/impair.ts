@@ -17,6 +17,7 @@ import { type ContainerCable, initOf } from "./cables.ts";
 import { revertDue } from "./revert.ts";
 import {
   type ImpairmentRecord,
+  noteDown,
   readImpairmentRecord,
   sameThing,
   type Timed,
@@ -213,7 +214,9 @@ function recordAfter(record: ImpairmentRecord, changes: Changes): ImpairmentReco
   const mtus = { ...record.mtus };
   if (wish.mtu !== undefined) mtus[ifname] ??= mtu;
   else if (wish.reset === true && forMs === undefined) delete mtus[ifname];
-  return { ...record, mtus, timed: [...kept, ...timed] };
+  const after = { ...record, mtus, timed: [...kept, ...timed] };
+  const down = wish.down ?? (wish.reset === true ? false : undefined);
+  return down === undefined ? after : noteDown(after, ifname, down);
 }
 
 /** What is done to one interface, as the kernel has it. */

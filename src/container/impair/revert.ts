@@ -4,7 +4,7 @@ import { monotonicMs } from "../../core/clock.ts";
 import type { Instance } from "../../core/paths.ts";
 import type { ContainerRecord } from "../record.ts";
 import { findCable, initOf } from "./cables.ts";
-import { readImpairmentRecord, type Timed, writeImpairmentRecord } from "./timers.ts";
+import { noteDown, readImpairmentRecord, type Timed, writeImpairmentRecord } from "./timers.ts";
 
 function revertLink(
   instance: Instance,
@@ -51,9 +51,11 @@ export function revertDue(instance: Instance, container: ContainerRecord): reado
       failures.push(error);
     }
   }
+  const unplugged = due.filter(({ key, direction }) => key === "down" && direction === undefined);
+  const noted = unplugged.reduce((it, { ifname, before }) => noteDown(it, ifname, before === true), record);
   // Last: should we be killed before, it is done again.
   writeImpairmentRecord(instance, container.id, {
-    ...record,
+    ...noted,
     timed: record.timed.filter(({ until }) => until > now),
   });
   return failures;

@@ -28,6 +28,8 @@ export interface ImpairmentRecord {
   readonly init: ProcessIdentity;
   /** What MTUs were before they were changed, by interface. */
   readonly mtus: Readonly<Record<string, number>>;
+  /** The interfaces that are unplugged on purpose: they are not plugged in again by healing. */
+  readonly down?: readonly string[] | undefined;
   readonly timed: readonly Timed[];
 }
 
@@ -56,8 +58,15 @@ export function hasImpairmentRecord(instance: Instance, id: string): boolean {
 /** Keeps a record; one that says nothing is removed. */
 export function writeImpairmentRecord(instance: Instance, id: string, record: ImpairmentRecord): void {
   const path = recordPath(instance, id);
-  if (record.timed.length === 0 && Object.keys(record.mtus).length === 0) removeFile(path);
+  const { timed, mtus, down = [] } = record;
+  if (timed.length === 0 && down.length === 0 && Object.keys(mtus).length === 0) removeFile(path);
   else writeFileAtomic(path, JSON.stringify(record));
+}
+
+/** The record with an interface noted as unplugged on purpose, or no longer. */
+export function noteDown(record: ImpairmentRecord, ifname: string, down: boolean): ImpairmentRecord {
+  const others = (record.down ?? []).filter((one) => one !== ifname);
+  return { ...record, down: down ? [...others, ifname] : others };
 }
 
 /** True for the same thing of the same link. */
