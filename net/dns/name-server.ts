@@ -25,6 +25,8 @@ export interface NameServerOptions {
   readonly resolvConf?: string | undefined;
   /** Where the host itself asks us: not to be asked for what containers may know. */
   readonly forHost?: Server | undefined;
+  /** Hears of addresses that are no more, and whose sockets nobody is to keep. */
+  readonly gone?: ((address: string) => void) | undefined;
 }
 
 /**
@@ -33,6 +35,7 @@ export interface NameServerOptions {
  */
 export class NameServer {
   readonly #instance: Instance;
+  readonly #gone: (address: string) => void;
   readonly #zones: Zones;
   readonly #forwarder = new Forwarder();
   readonly #hostServers: HostServers;
@@ -45,7 +48,8 @@ export class NameServer {
   #tries = 0;
   #closed = false;
 
-  constructor(instance: Instance, { resolvConf, forHost }: NameServerOptions = {}) {
+  constructor(instance: Instance, { resolvConf, forHost, gone = () => undefined }: NameServerOptions = {}) {
+    this.#gone = gone;
     this.#instance = instance;
     this.#zones = new Zones(instance);
     this.#hostServers = new HostServers(resolvConf);
@@ -63,6 +67,15 @@ export class NameServer {
   /** Looks which networks there are, and answers at each where it can. */
   look(): void {
     if (this.#closed) return;
+    try {
+      this.#converge();
+    } catch {
+      // No descriptor is left, perhaps: what is answered already goes on, and the rest is tried again.
+      this.#again(true);
+    }
+  }
+
+  #converge(): void {
     this.#zones.look();
     const wanted = new Map<string, string>();
     for (const name of this.#watchable()) {
@@ -75,7 +88,9 @@ export class NameServer {
       if (wanted.get(address) === name) continue;
       listener.close();
       this.#listeners.delete(address);
-      if (!wanted.has(address)) dropSockets(this.#instance, (one) => one === address);
+      if (wanted.has(address)) continue;
+      dropSockets(this.#instance, (one) => one === address);
+      this.#gone(address);
     }
     let missing = false;
     for (const [address, name] of wanted) {

@@ -7,28 +7,38 @@ import { releaseLock, takeLock } from "../../src/sys/flock.ts";
 import { copyDescriptor } from "../../src/sys/pidfd.ts";
 import { identify, type ProcessIdentity } from "../../src/sys/process.ts";
 import type { NameServer } from "./name-server.ts";
-import { type AddressSockets, heldSockets, keepSockets, socketsAt } from "./sockets.ts";
+import { type AddressSockets, dropSockets, heldSockets, keepSockets, socketsAt } from "./sockets.ts";
 
 /** How long it takes until it is tried again to become the one that answers, or to reach it. In milliseconds. */
 const againMs = 5;
+/** The same where that failed for another reason than that somebody else does. */
+const pauseMs = 1_000;
 /** As long may a message be that two of us exchange. */
 const longest = 65_536;
 
-/** What two processes tell each other, one line each way: where their sockets are to be had. */
+/** The first that two processes say to each other: where their sockets are to be had. */
 interface Greeting {
   readonly process: ProcessIdentity;
   readonly sockets: readonly AddressSockets[];
-  /** Of one that wants to answer itself: a supervisor, which lives longer than any run. */
-  readonly wants?: boolean;
   /** Of the one that answers: its lock, for a supervisor. */
   readonly lock?: number;
+}
+
+/** What the one that answers says later: an address is no more, and its sockets are in the way of who has it next. */
+interface News {
+  readonly gone?: string;
+}
+
+/** What a supervisor says when it has taken the lock: it answers itself, as it lives longer than any run. */
+interface Taken {
+  readonly taken?: boolean;
 }
 
 export interface SuccessionOptions {
   /** Take over from whoever answers now. */
   readonly first: boolean;
-  /** Makes what answers, when it is our turn. */
-  readonly serve: () => NameServer;
+  /** Makes what answers, when it is our turn; it says which addresses are no more. */
+  readonly serve: (gone: (address: string) => void) => NameServer;
   /** The addresses whose sockets are worth keeping for when it is our turn. */
   readonly keep: (address: string) => boolean;
 }
@@ -53,14 +63,9 @@ export class Succession {
     this.#options = options;
   }
 
-  /** What answers, while it is us. */
-  get names(): NameServer | undefined {
-    return this.#names;
-  }
-
-  /** Becomes the one that answers, or waits to be. */
+  /** Becomes the one that answers, or waits to be. May be said again after {@link close}. */
   open(): void {
-    makeDirectories(this.#instance.state);
+    this.#closed = false;
     this.#attempt();
   }
 
@@ -77,21 +82,28 @@ export class Succession {
 
   #attempt(): void {
     if (this.#closed || this.#lock !== undefined) return;
-    const lock = takeLock(this.#path("resolver.lock"), false);
-    if (lock === undefined) this.#wait();
-    else this.#reign(lock);
+    try {
+      makeDirectories(this.#instance.state);
+      const lock = takeLock(this.#path("resolver.lock"), false);
+      if (lock === undefined) this.#wait();
+      else this.#reign(lock);
+    } catch {
+      // No descriptors or no memory are left: we have other things to do, and do them, and try this again.
+      this.#resign();
+      this.#later(pauseMs);
+    }
   }
 
-  #later(): void {
+  #later(ms: number = againMs): void {
     if (this.#closed) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#attempt(), againMs);
+    this.#timer = setTimeout(() => this.#attempt(), ms);
     this.#timer.unref();
   }
 
   #reign(lock: number): void {
     this.#lock = lock;
-    this.#names = this.#options.serve();
+    this.#names = this.#options.serve((address) => this.#tell({ gone: address }));
     this.#names.open();
     const path = this.#path("resolver");
     // Only who has the lock listens there: what an earlier one has left is nobody's.
@@ -134,20 +146,25 @@ export class Succession {
   /** Somebody waits for our end: he gets copies of our sockets, and we those that only he has. */
   #receive(socket: Socket): void {
     this.#follow(socket);
-    readLine(socket, (line) => {
-      const other = JSON.parse(line) as Greeting;
+    onLine(socket, (line) => {
+      const { taken, ...other } = JSON.parse(line) as Greeting & Taken;
+      if (taken === true) {
+        // He has the lock, and the sockets: from now on it is him.
+        this.#resign();
+        this.#later();
+        return;
+      }
       const lock = this.#lock;
       if (lock === undefined) return void socket.destroy();
       this.#copy(other, () => true);
       this.#names?.look();
-      socket.write(`${JSON.stringify({ ...this.#greeting(), lock } satisfies Greeting)}\n`);
-      // He has taken the lock with the sockets: from now on it is him.
-      if (other.wants === true)
-        readLine(socket, () => {
-          this.#resign();
-          this.#later();
-        });
+      say(socket, { ...this.#greeting(), lock });
     });
+  }
+
+  /** Says something to all who wait for our end. */
+  #tell(news: News): void {
+    for (const connection of this.#connections) say(connection, news);
   }
 
   /** Waits for the end of the one that answers. */
@@ -156,19 +173,33 @@ export class Succession {
     this.#follow(socket);
     let lock: number | undefined;
     socket.once("close", () => {
-      if (lock !== undefined && !this.#closed) this.#reign(lock);
-      else if (lock !== undefined) releaseLock(lock);
-      else this.#later();
+      if (lock === undefined) this.#later();
+      else if (this.#closed) releaseLock(lock);
+      else this.#succeed(lock);
     });
     const { first, keep } = this.#options;
-    socket.write(`${JSON.stringify({ ...this.#greeting(), wants: first } satisfies Greeting)}\n`);
-    readLine(socket, (line) => {
-      const other = JSON.parse(line) as Greeting;
+    say(socket, this.#greeting());
+    onLine(socket, (line) => {
+      const { gone, ...other } = JSON.parse(line) as Greeting & News;
+      if (gone !== undefined) {
+        dropSockets(this.#instance, (address) => address === gone);
+        return;
+      }
       this.#copy(other, (address) => first || keep(address));
-      if (!first || other.lock === undefined) return;
+      if (!first || other.lock === undefined || lock !== undefined) return;
       lock = copyDescriptor(other.process, other.lock);
-      socket.write("taken\n");
+      if (lock !== undefined) say(socket, { taken: true });
     });
+  }
+
+  /** The lock of the one before us is ours. */
+  #succeed(lock: number): void {
+    try {
+      this.#reign(lock);
+    } catch {
+      this.#resign();
+      this.#later(pauseMs);
+    }
   }
 
   #follow(socket: Socket): void {
@@ -179,22 +210,21 @@ export class Succession {
   }
 }
 
-/** The next line that comes, once; a connection that says nothing sensible is closed. */
-function readLine(socket: Socket, take: (line: string) => void): void {
+function say(socket: Socket, message: Greeting | News | Taken): void {
+  socket.write(`${JSON.stringify(message)}\n`);
+}
+
+/** Takes line by line what comes; a connection that says nothing sensible is closed. */
+function onLine(socket: Socket, take: (line: string) => void): void {
   let text = "";
-  const onData = (data: Buffer): void => {
-    text += data.toString();
-    const end = text.indexOf("\n");
-    if (end < 0) {
-      if (text.length > longest) socket.destroy();
-      return;
-    }
-    socket.off("data", onData);
+  socket.on("data", (data: Buffer) => {
+    const lines = (text + data.toString()).split("\n");
+    text = lines.pop() ?? "";
     try {
-      take(text.slice(0, end));
+      for (const line of lines) take(line);
     } catch {
       socket.destroy();
     }
-  };
-  socket.on("data", onData);
+    if (text.length > longest) socket.destroy();
+  });
 }

@@ -28,6 +28,8 @@ interface Service {
   supervisor: boolean;
   timer: NodeJS.Timeout | undefined;
   succession: Succession | undefined;
+  /** Takes our handlers of signals away. */
+  release: (() => void) | undefined;
 }
 
 const services = new Map<string, Service>();
@@ -35,7 +37,13 @@ const services = new Map<string, Service>();
 function serviceOf({ state }: Instance): Service {
   let found = services.get(state);
   if (found === undefined) {
-    found = { users: new Map(), supervisor: false, timer: undefined, succession: undefined };
+    found = {
+      users: new Map(),
+      supervisor: false,
+      timer: undefined,
+      succession: undefined,
+      release: undefined,
+    };
     services.set(state, found);
   }
   return found;
@@ -70,7 +78,7 @@ async function begin(
   if (services.get(instance.state) !== service) return undefined;
   const succession = new Made(instance, {
     first: supervisor,
-    serve: () => new NameServer(instance, { forHost }),
+    serve: (gone) => new NameServer(instance, { forHost, gone }),
     keep: (address) => [...service.users.values()].some((addresses) => addresses.has(address)),
   });
   succession.open();
@@ -92,6 +100,7 @@ export function answerNames(instance: Instance, id: string, say: (line: string) 
     try {
       service.succession = await begin(instance, service, false);
       if (service.succession === undefined) return;
+      service.release = standAside(service.succession);
       service.timer = setTimeout(complain, patienceMs);
       service.timer.unref();
     } catch (error) {
@@ -109,8 +118,25 @@ export function leaveNames(instance: Instance, id: string): void {
   if (service.users.size > 0 || service.supervisor) return;
   services.delete(instance.state);
   clearTimeout(service.timer);
+  service.release?.();
   service.succession?.close();
   dropSockets(instance);
+}
+
+/** Who is stopped, by ^Z in a shell, cannot answer: another one does until we go on. Returns what ends this. */
+function standAside(succession: Succession): () => void {
+  const stop = (): void => {
+    succession.close();
+    // What was closed is closed by then.
+    setImmediate(() => process.kill(process.pid, "SIGSTOP"));
+  };
+  const goOn = (): void => succession.open();
+  process.on("SIGTSTP", stop);
+  process.on("SIGCONT", goOn);
+  return () => {
+    process.off("SIGTSTP", stop);
+    process.off("SIGCONT", goOn);
+  };
 }
 
 /**

@@ -7,8 +7,6 @@ import { sharedLabImage } from "../../harness/lab-image.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
 import { endSupervisor } from "../../harness/supervisor.ts";
 
-// @vm
-
 /** On a host whose resolv.conf names the outside; nothing of its names may be left. */
 async function onHost(act: (host: TestHost) => Promise<void>, resolvers = ""): Promise<void> {
   const script = `file=$(mktemp)
@@ -139,15 +137,19 @@ describe("names, without a supervisor", () => {
       // Killed: the run takes its container with it.
       process.kill(first, "SIGKILL");
       const second = await nextAnswering(host, first);
-      // Ended in order.
       const runs = [one, two, three];
+      // Stopped by the shell, and going on.
+      process.kill(second, "SIGTSTP");
+      const relief = await nextAnswering(host, second);
+      process.kill(second, "SIGCONT");
+      // A supervisor, which is killed, too.
       await ok(host, "run", "-d", "--name", "kept", "/bin/sleep", "1000");
-      const third = await nextAnswering(host, second);
-      // The supervisor, which is killed, too.
+      const third = await nextAnswering(host, relief);
       process.kill(third, "SIGKILL");
       const fourth = await nextAnswering(host, third);
       await ok(host, "run", "-d", "--name", "more", "/bin/sleep", "1000");
       const fifth = await nextAnswering(host, fourth);
+      // Ended in order.
       await endSupervisor(host.place);
       await nextAnswering(host, fifth);
       asking.child.stdin.write("enough\n");
@@ -213,6 +215,14 @@ describe("names, with a supervisor", () => {
       expect((await ok(host, "network", "resolve", "www")).split("\n")).toEqual(["10.200.1.4", "10.77.1.2"]);
       await ok(host, "network", "disconnect", "red", "asker");
       expect(await dig("db", "friend")).toEqual([]);
+      // The same network once more: its port is free, whoever had it open.
+      await ok(host, "rm", "-f", "db");
+      await ok(host, "network", "rm", "red");
+      await ok(host, "network", "create", "red", "--subnet", "10.77.1.0/24");
+      await ok(host, "run", "-d", "--name", "db", "--network", "red", "/bin/sleep", "1000");
+      expect(await ok(host, "run", "--network", "red", "/bin/dig", "+short", "+tries=1", "db")).toBe(
+        "10.77.1.2",
+      );
       await ok(host, "kill", "site");
       await ok(host, "wait", "site");
       expect(await dig("site", "www")).toEqual([]);
