@@ -16,6 +16,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   top: async () => (await import("./top.ts")).registerTop,
   lsof: async () => (await import("./lsof.ts")).registerLsof,
   verify: async () => (await import("./verify.ts")).registerVerify,
+  audit: async () => (await import("./audit.ts")).registerAudit,
   logs: async () => (await import("./logs.ts")).registerLogs,
   trace: async () => (await import("./trace.ts")).registerTrace,
   stats: async () => (await import("./stats.ts")).registerStats,

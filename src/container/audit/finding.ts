@@ -1,0 +1,28 @@
+/** How bad it is: `critical` is as good as root on the host. */
+export type Severity = "critical" | "high" | "medium" | "low";
+
+/** What each finding takes off a score of 100. */
+export const points: Readonly<Record<Severity, number>> = { critical: 40, high: 20, medium: 10, low: 3 };
+
+/** One thing that a container could do to the host, or to others on it. */
+export interface AuditFinding {
+  readonly severity: Severity;
+  /** What makes it possible: `CAP_SYS_ADMIN`, `/etc on /etc`. */
+  readonly subject: string;
+  /** What it could do with that. */
+  readonly could: string;
+  /** What would tighten it: flags. */
+  readonly tighten: string;
+}
+
+/** What of a container an audit looks at besides its OCI document. */
+export interface AuditFacts {
+  /** `unconfined`, the name of a profile, or undefined: not known, the document tells. */
+  readonly seccomp?: string | undefined;
+  /** Ports of the host that lead to it. */
+  readonly ports: readonly { readonly address: string; readonly port: number; readonly protocol: string }[];
+  /** The directory of named volumes: what lies below it is the container's own. */
+  readonly volumes?: string | undefined;
+  /** The container's own directory. */
+  readonly directory?: string | undefined;
+}
