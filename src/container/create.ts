@@ -75,6 +75,10 @@ export async function createContainer(
     undo.push("anonymous volumes", () => removeAnonymousVolumes(instance, spec.mounts, id));
     // A copy may come before the first start.
     for (const directory of prepared.directories) mkdirSync(directory, { recursive: true, mode: 0o755 });
+    if (request.mounts.some(({ kind }) => kind === "volume")) {
+      const { fillVolumes } = await import("./fill-volumes.ts");
+      await fillVolumes(instance, draft, request.mounts, say);
+    }
     const record: ContainerRecord = { ...draft, state: "created", owner: undefined };
     writeRecord(instance, record);
     undo.commit();

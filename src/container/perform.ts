@@ -148,6 +148,18 @@ function writeFiles(start: Start): void {
   for (const directory of start.prepared.directories) mkdirSync(directory, { recursive: true, mode: 0o755 });
 }
 
+/** A container that was created has had its volumes filled then. */
+async function fillNewVolumes({ prepared: { instance, request }, record }: Start): Promise<void> {
+  if (
+    record === undefined ||
+    request.detached === true ||
+    !request.mounts.some(({ kind }) => kind === "volume")
+  )
+    return;
+  const { fillVolumes } = await import("./fill-volumes.ts");
+  await fillVolumes(instance, record, request.mounts, () => undefined);
+}
+
 function launchContainer(start: Start): void {
   const { prepared, running } = start;
   const { instance, id, program, cgroup } = prepared;
@@ -338,7 +350,8 @@ export async function performStep(start: Start, step: StartStep): Promise<void> 
       return writeFiles(start);
     case "layers":
       kept.push("writable layer", () => removeLayers(prepared.overlay.directory));
-      return prepareLayers(prepared.overlay);
+      prepareLayers(prepared.overlay);
+      return fillNewVolumes(start);
     case "cgroup":
       if (step.first) running.push("cgroup", () => removeCgroup(prepared.cgroup.host, prepared.cgroup.path));
       return performCgroup(step.action);

@@ -18,6 +18,8 @@ export type MountRequest =
       readonly name: string;
       readonly target: string;
       readonly readOnly: boolean;
+      /** Not filled with what the image has there, should it be empty. */
+      readonly noCopy?: boolean | undefined;
     }
   | {
       readonly kind: "tmpfs";

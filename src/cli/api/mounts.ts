@@ -4,7 +4,7 @@ import type { CreateBody, HostConfigBody, MountBody } from "../../supervisor/tra
 import { type Collected, pair } from "./collect.ts";
 
 /** Options of a bind that change nothing here: labels of SELinux, and hints to file sharing of other systems. */
-const harmless: ReadonlySet<string> = new Set(["z", "Z", "cached", "delegated", "consistent", "nocopy"]);
+const harmless: ReadonlySet<string> = new Set(["z", "Z", "cached", "delegated", "consistent"]);
 
 function anonymous(): string {
   return randomBytes(32).toString("hex");
@@ -22,7 +22,7 @@ function mountText(mount: MountBody): string {
   const { Propagation, NonRecursive } = mount.BindOptions ?? {};
   if (NonRecursive === true)
     throw new NotSupportedError("BindOptions.NonRecursive is not supported: binds are recursive");
-  const { Labels, DriverConfig } = mount.VolumeOptions ?? {};
+  const { Labels, DriverConfig, NoCopy } = mount.VolumeOptions ?? {};
   if (Object.keys(Labels ?? {}).length > 0 || !["", "local"].includes(DriverConfig?.Name ?? ""))
     throw new NotSupportedError("VolumeOptions are not supported: create the volume before");
   const source = type === "volume" && (mount.Source ?? "") === "" ? anonymous() : (mount.Source ?? "");
@@ -32,6 +32,7 @@ function mountText(mount: MountBody): string {
     ...(type === "tmpfs" ? [] : [pair("source", source)]),
     pair("target", mount.Target ?? ""),
     ...(mount.ReadOnly === true ? ["readonly"] : []),
+    ...(type === "volume" && NoCopy === true ? ["volume-nocopy"] : []),
     ...((Propagation ?? "") === "" ? [] : [pair("bind-propagation", Propagation ?? "")]),
     ...(type === "tmpfs" && (SizeBytes ?? 0) !== 0 ? [`tmpfs-size=${SizeBytes}`] : []),
     ...(type === "tmpfs" && (Mode ?? 0) !== 0 ? [`tmpfs-mode=${(Mode ?? 0).toString(8)}`] : []),

@@ -18,6 +18,7 @@ const keys: Readonly<Record<string, string>> = {
   readonly: "readonly",
   ro: "readonly",
   "bind-propagation": "bind-propagation",
+  "volume-nocopy": "volume-nocopy",
   "tmpfs-size": "tmpfs-size",
   "tmpfs-mode": "tmpfs-mode",
 };
@@ -25,7 +26,7 @@ const keys: Readonly<Record<string, string>> = {
 /** Keys that only one type takes. */
 const keysOfType: Readonly<Record<string, readonly string[]>> = {
   bind: ["source", "bind-propagation", "readonly"],
-  volume: ["source", "readonly"],
+  volume: ["source", "readonly", "volume-nocopy"],
   tmpfs: ["tmpfs-size", "tmpfs-mode"],
 };
 
@@ -72,12 +73,16 @@ export function parseMount(given: Given, view: HostView): MountRequest {
   const readOnly =
     pairs.has("readonly") &&
     parseSwitch({ value: pairs.get("readonly") ?? "true", from: `${given.from} readonly` });
+  const noCopy =
+    pairs.has("volume-nocopy") &&
+    parseSwitch({ value: pairs.get("volume-nocopy") ?? "true", from: `${given.from} volume-nocopy` });
+  const volume = { target, readOnly, ...(noCopy ? { noCopy } : {}) };
   const source = pairs.get("source");
-  if (source === undefined && type === "volume") return { kind: "volume", name: newId(), target, readOnly };
+  if (source === undefined && type === "volume") return { kind: "volume", name: newId(), ...volume };
   if (source === undefined || source === "" || source.includes("\0")) return refuse(given, "source=...");
   if (type === "volume") {
     if (!/^[a-zA-Z0-9][\w.-]*$/.test(source)) refuse(given, "as source of a volume its name");
-    return { kind: "volume", name: source, target, readOnly };
+    return { kind: "volume", name: source, ...volume };
   }
   const bind = {
     kind: "bind",

@@ -35,16 +35,20 @@ export function parseVolume(given: Given, view: HostView): MountRequest {
   if (source.includes("\0")) refuse(given, "a path without zero bytes");
   const target = mountTarget(given, at);
   let readOnly = false;
+  let noCopy = false;
   let propagation: Propagation | undefined;
   for (const option of list === "" ? [] : list.split(",")) {
     if (option === "ro" || option === "rw") readOnly = option === "ro";
+    else if (option === "nocopy") noCopy = true;
     else if (isPropagation(option)) propagation = option;
-    else refuse(given, `options of ro, rw, ${propagations.join(", ")}, not ${JSON.stringify(option)}`);
+    else
+      refuse(given, `options of ro, rw, nocopy, ${propagations.join(", ")}, not ${JSON.stringify(option)}`);
   }
   if (/^[a-zA-Z0-9][\w.-]*$/.test(source)) {
     if (propagation !== undefined) refuse(given, "no propagation for a named volume");
-    return { kind: "volume", name: source, target, readOnly };
+    return { kind: "volume", name: source, target, readOnly, ...(noCopy ? { noCopy } : {}) };
   }
+  if (noCopy) refuse(given, "no nocopy for a path of the host: nothing is copied there");
   if (!/^[/.]/.test(source)) {
     refuse(given, "as source an absolute path, one that begins with . or the name of a volume");
   }

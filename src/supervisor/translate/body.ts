@@ -27,6 +27,7 @@ export interface MountBody {
     readonly NonRecursive?: Maybe<boolean>;
   }>;
   readonly VolumeOptions?: Maybe<{
+    readonly NoCopy?: Maybe<boolean>;
     readonly Labels?: TextMap;
     readonly DriverConfig?: Maybe<{ readonly Name?: Maybe<string> }>;
   }>;

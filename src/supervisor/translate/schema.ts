@@ -66,7 +66,7 @@ const hostConfig = object({
         ...each(text, "Type Source Target"),
         ReadOnly: flag,
         BindOptions: object({ Propagation: text, NonRecursive: flag }),
-        VolumeOptions: object({ Labels: textMap, DriverConfig: object({ Name: text }) }),
+        VolumeOptions: object({ NoCopy: flag, Labels: textMap, DriverConfig: object({ Name: text }) }),
         TmpfsOptions: object({ SizeBytes: number, Mode: number }),
       },
     },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Result } from "../../harness/command.ts";
 import { sharedHost } from "../../harness/shared-host.ts";
+import { endSupervisor } from "../../harness/supervisor.ts";
 
 const { host, folder } = sharedHost();
 
@@ -192,5 +193,50 @@ describe("volume", () => {
       "/to",
     ]);
     expect(readFileSync(join(data, "y"), "utf8")).toBe("1\n");
+  });
+});
+
+describe("an empty volume", () => {
+  const stat = "stat -c '%a %u %g' /home/student /tmp; ls -A /home/student";
+
+  test("gets what the image has at its mount point, with owners and modes, once", async () => {
+    const at = [
+      "-v",
+      "home:/home/student",
+      "-v",
+      "tmp:/tmp",
+      "-v",
+      "new:/nowhere/else",
+      "-v",
+      "run:/var/run",
+    ];
+    const run = (line: string) => host().mdocker(["run", "--net", "none", ...at, "/bin/sh", "-c", line]);
+    expect(await run(stat)).toEqual({
+      code: 0,
+      stdout: "755 1000 1000\n1777 0 0\n.bashrc\n",
+      stderr: "",
+    });
+    // What is in it by now counts.
+    expect((await run("rm /home/student/.bashrc; echo mine > /home/student/mine")).code).toBe(0);
+    expect((await run(stat)).stdout).toBe("755 1000 1000\n1777 0 0\nmine\n");
+    const other = ["run", "--net", "none", "-v", "home:/etc", "/bin/sh", "-c", "ls -A /etc"];
+    expect((await host().mdocker(other)).stdout).not.toContain("passwd");
+  });
+
+  test("stays empty with nocopy, and is filled by create", async () => {
+    const show = ["/bin/ls", "-A", "/home/student"];
+    const none = ["run", "--net", "none"];
+    const mount = "type=volume,source=none,target=/home/student,volume-nocopy";
+    expect((await host().mdocker([...none, "-v", "none:/home/student:nocopy", ...show])).stdout).toBe("");
+    expect((await host().mdocker([...none, "--mount", mount, ...show])).stdout).toBe("");
+    expect((await host().mdocker([...none, "-v", "/srv:/home/student:nocopy", ...show])).stderr).toMatch(
+      /no nocopy for a path of the host/,
+    );
+    expect(
+      (await host().mdocker(["create", "--name", "made", "-v", "late:/home/student", ...show])).code,
+    ).toBe(0);
+    expect(readdirSync(join(volumesFolder(), "late/_data"))).toEqual([".bashrc"]);
+    await host().mdocker(["rm", "made"]);
+    await endSupervisor(host().place);
   });
 });
