@@ -48,6 +48,8 @@ function faultOf(client: NetlinkClient, step: NetlinkStep): string | undefined {
 export function insideMends(wanted: WantedEndpoint): Mend[] {
   const { endpoint, container } = wanted;
   const mends: Mend[] = [];
+  // Where the host has no end, the container's own is what was unplugged, and has lost what it is to get back then.
+  if (wanted.unplugged && endpoint.hostName === "") return mends;
   withHolder(wanted, (netns) =>
     insideNetns(netns, () =>
       withNetlink((client) => {

@@ -6,6 +6,7 @@ import { findLink } from "../link.ts";
 import { NetlinkClient } from "../netlink/client.ts";
 import { type Link, setLink } from "../netlink/link.ts";
 import { dumpQdiscs, parseQdisc } from "../netlink/qdisc.ts";
+import { bringBack, type LostMessage, losable } from "./lost.ts";
 import { planQueue, type Queue, readQueue } from "./queue.ts";
 import { type Impairment, needsNetem } from "./settings.ts";
 
@@ -17,9 +18,18 @@ export interface CableAddress {
   /** Opens the container's network namespace. */
   readonly openNetns: () => number;
   readonly ifname: string;
-  /** Name and alias of the host end; absent for links that have none (macvlan, a wire to another container). */
-  readonly hostEnd?: { readonly name: string; readonly alias: string } | undefined;
+  /**
+   * Its other end, where it has one that can be reached: on the host, known by its alias, or in the network namespace of
+   * another container.
+   */
+  readonly farEnd?: FarEnd | undefined;
 }
+
+/** The other end of a cable. */
+export type FarEnd = { readonly name: string } & (
+  | { readonly at: "host"; readonly alias: string }
+  | { readonly at: "container"; readonly openNetns: () => number }
+);
 
 /** What is done to a link as a whole. */
 export interface LinkState {
@@ -38,17 +48,19 @@ const ENOENT_HINT =
 
 /**
  * The two ends of a container's link. What the container sends is impaired as it leaves the container's own end, what is
- * sent to it as it leaves the host's end: each is the one place that all such packets pass. A container cannot change
+ * sent to it as it leaves the other end: each is the one place that all such packets pass. A container cannot change
  * either without CAP_NET_ADMIN.
  */
 export class Cable implements Disposable {
   readonly ifname: string;
   readonly #inside: End;
-  readonly #host: End | undefined;
+  readonly #far: End | undefined;
+  /** Whether that is the host's. */
+  readonly #farOnHost: boolean;
   readonly #sockets: readonly NetlinkSocket[];
 
   /** @throws UsageError when the container has no such interface, SyscallError. */
-  constructor({ openNetns, ifname, hostEnd }: CableAddress) {
+  constructor({ openNetns, ifname, farEnd }: CableAddress) {
     this.ifname = ifname;
     const sockets: NetlinkSocket[] = [];
     const open = (): NetlinkClient => {
@@ -63,7 +75,8 @@ export class Cable implements Disposable {
       const link = findLink(inside, ifname);
       if (link === undefined) throw new UsageError(`the container has no interface ${ifname}`);
       this.#inside = { client: inside, link };
-      this.#host = hostEnd === undefined ? undefined : hostEndOf(open(), hostEnd);
+      this.#far = farEnd === undefined ? undefined : findFarEnd(farEnd, open);
+      this.#farOnHost = this.#far !== undefined && farEnd?.at === "host";
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -78,22 +91,27 @@ export class Cable implements Disposable {
 
   /** The directions that can be impaired. */
   get directions(): readonly Direction[] {
-    return this.#host === undefined ? ["out"] : ["out", "in"];
+    return this.#far === undefined ? ["out"] : ["out", "in"];
   }
 
   /** Whether it is unplugged, and its MTU. */
   get state(): LinkState {
-    return { down: !(this.#host ?? this.#inside).link.up, mtu: this.#inside.link.mtu };
+    return { down: !this.#plug.link.up, mtu: this.#inside.link.mtu };
+  }
+
+  /** The end that is set down: the host's, where there is one, because the container's then keeps what it has. */
+  get #plug(): End {
+    return this.#farOnHost && this.#far !== undefined ? this.#far : this.#inside;
   }
 
   #end(direction: Direction): End {
     if (direction === "out") return this.#inside;
-    if (this.#host === undefined) {
+    if (this.#far === undefined) {
       throw new UsageError(
-        `--direction in: ${this.ifname} has no end on this host: impair what is sent at the other side, with --direction out`,
+        `--direction in: ${this.ifname} has no other end on this host: impair what is sent at the other side, with --direction out`,
       );
     }
-    return this.#host;
+    return this.#far;
   }
 
   /** What is done to packets in this direction now. @throws UsageError for a direction that this link has not. */
@@ -135,10 +153,16 @@ export class Cable implements Disposable {
     }
   }
 
-  /** Pulls the plug or puts it in again: on the host's end, where there is one. */
-  setDown(down: boolean): void {
-    const { client, link } = this.#host ?? this.#inside;
+  /** What the container would lose by {@link setDown}: nothing, where the host has an end. */
+  get losable(): LostMessage[] {
+    return this.#farOnHost ? [] : losable(this.#inside.client, this.#inside.link.index);
+  }
+
+  /** Pulls the plug or puts it in again, and with it what was lost then. */
+  setDown(down: boolean, lost: readonly LostMessage[] = []): void {
+    const { client, link } = this.#plug;
     client.change(setLink(link.index, { up: !down }));
+    if (!down) bringBack(this.#inside.client, lost);
   }
 
   /** Sets the MTU of the container's end. @throws SetupError when the link cannot have it. */
@@ -155,10 +179,21 @@ export class Cable implements Disposable {
   }
 }
 
-/** A link of that name that is not the container's is never touched. */
-function hostEndOf(client: NetlinkClient, { name, alias }: { name: string; alias: string }): End | undefined {
-  const link = findLink(client, name);
-  return link === undefined || link.alias !== alias ? undefined : { client, link };
+/** A link of the host by that name that is not the container's is never touched. */
+function findFarEnd(far: FarEnd, open: () => NetlinkClient): End | undefined {
+  if (far.at === "host") {
+    const client = open();
+    const link = findLink(client, far.name);
+    return link === undefined || link.alias !== far.alias ? undefined : { client, link };
+  }
+  const netns = far.openNetns();
+  try {
+    const client = insideNetns(netns, open);
+    const link = findLink(client, far.name);
+    return link === undefined ? undefined : { client, link };
+  } finally {
+    closeSync(netns);
+  }
 }
 
 function explained(error: unknown, wanted: Impairment, restored: string): unknown {

@@ -7,6 +7,11 @@ import { isLive, listContainers } from "./refresh.ts";
 /** Whoever is not known is looked for so often at most: containers come and go. */
 const patienceMs = 2000;
 
+/** Those that are there: a network may have addresses of one family only. */
+function known(...addresses: readonly (string | undefined)[]): string[] {
+  return addresses.flatMap((address) => (address === undefined || address === "" ? [] : [address]));
+}
+
 /** Whose an address is: a container's by its name, or `NETWORK.gateway`. */
 export class AddressNames {
   readonly #instance: Instance;
@@ -24,7 +29,9 @@ export class AddressNames {
       await defaultNetwork(instance),
       ...listDefinitions(instance).map(({ network }) => network),
     ];
-    const gateways = networks.map(({ name, gateway }) => [gateway, `${name}.gateway`] as const);
+    const gateways = networks.flatMap(({ name, gateway, gateway6 }) =>
+      known(gateway, gateway6).map((address) => [address, `${name}.gateway`] as const),
+    );
     return new AddressNames(instance, new Map(gateways));
   }
 
@@ -33,7 +40,11 @@ export class AddressNames {
     this.#containers = new Map(
       listContainers(this.#instance)
         .filter(isLive)
-        .flatMap(({ name, endpoints }) => endpoints.map(({ address }) => [address, name] as const)),
+        .flatMap(({ name, endpoints }) =>
+          endpoints.flatMap(({ address, address6 }) =>
+            known(address, address6).map((one) => [one, name] as const),
+          ),
+        ),
     );
   }
 

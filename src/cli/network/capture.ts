@@ -69,7 +69,9 @@ function networkPlace({ name, definition }: ListedNetwork, ifname: string | unde
   if (definition === undefined) throw new UsageError(`network ${name} has no bridge: name a container`);
   if (ifname !== undefined)
     throw new UsageError(`--if chooses among a container's interfaces: ${name} is a network`);
-  const { bridge } = definition.network;
+  const { bridge, driver = "bridge" } = definition.network;
+  if (driver !== "bridge" && driver !== "vxlan")
+    throw new UsageError(`network ${name} is of the driver ${driver}, without a bridge: name a container`);
   return { what: `network ${name}`, init: undefined, name, ifname: bridge, promiscuous: true };
 }
 

@@ -1,10 +1,11 @@
 import { openSync } from "node:fs";
-import type { CableAddress } from "../../../net/impair/cable.ts";
+import type { CableAddress, FarEnd } from "../../../net/impair/cable.ts";
 import { linkAlias } from "../../../net/network.ts";
 import { ConflictError, SetupError, UsageError } from "../../core/errors.ts";
 import type { Instance } from "../../core/paths.ts";
 import { isAlive, type ProcessIdentity } from "../../sys/process.ts";
-import type { ContainerRecord } from "../record.ts";
+import { containersOn } from "../networks.ts";
+import type { ContainerRecord, EndpointRecord } from "../record.ts";
 import { isLive } from "../refresh.ts";
 
 /** An interface of a running container. */
@@ -45,6 +46,26 @@ export function openNetnsOf(init: ProcessIdentity, name: string): number {
   return fd;
 }
 
+/** The other end of an interface: on the host, or of the other container of a `link` network. */
+function farEndOf(
+  instance: Instance,
+  record: ContainerRecord,
+  { network, driver, hostName }: EndpointRecord,
+): FarEnd | undefined {
+  if (hostName !== "") {
+    const alias = linkAlias({ owner: instance.prefix, name: network }, record.id);
+    return { at: "host", name: hostName, alias };
+  }
+  if (driver !== "link") return undefined;
+  for (const other of containersOn(instance, network, true)) {
+    const { init, id, name } = other;
+    const end = other.endpoints.find((one) => one.network === network);
+    if (id === record.id || init === undefined || end === undefined) continue;
+    return { at: "container", name: end.ifname, openNetns: () => openNetnsOf(init, name) };
+  }
+  return undefined;
+}
+
 function cableOf(
   instance: Instance,
   record: ContainerRecord,
@@ -54,9 +75,8 @@ function cableOf(
   const endpoint = record.endpoints.find((one) => one.ifname === ifname);
   const openNetns = (): number => openNetnsOf(init, record.name);
   if (endpoint === undefined) return { openNetns, ifname };
-  const { network, hostName } = endpoint;
-  const alias = linkAlias({ owner: instance.prefix, name: network }, record.id);
-  return { openNetns, ifname, network, hostEnd: { name: hostName, alias } };
+  const { network } = endpoint;
+  return { openNetns, ifname, network, farEnd: farEndOf(instance, record, endpoint) };
 }
 
 /** All interfaces that mdocker gave a running container. @throws ConflictError */

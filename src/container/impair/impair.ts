@@ -1,4 +1,5 @@
 import { Cable, type Direction } from "../../../net/impair/cable.ts";
+import type { LostMessage } from "../../../net/impair/lost.ts";
 import {
   changed,
   differing,
@@ -104,7 +105,8 @@ function impairOne(
     const after = changed(wish.reset === true ? {} : before, wish.change[direction] ?? {});
     return { direction, before, after };
   });
-  const link = linkDifference(cable, wish, record.mtus[ifname]);
+  const lost = record.lost[ifname] ?? cable.losable;
+  const link = linkDifference(cable, wish, record.mtus[ifname], lost);
   const differences: Difference[] = [
     ...queues.flatMap(({ direction, before, after }) =>
       differing(before, after).map((key) => ({ direction, key, before: before[key] ?? null })),
@@ -118,7 +120,10 @@ function impairOne(
     ...(wish.down === undefined ? [] : [{ key: "down" as const }]),
     ...(wish.mtu === undefined ? [] : [{ key: "mtu" as const }]),
   ];
-  const changedRecord = recordAfter(record, { ifname, wish, differences, named, mtu: cable.state.mtu });
+  const changedRecord = recordAfter(record, {
+    ...{ ifname, wish, differences, named, lost },
+    mtu: cable.state.mtu,
+  });
   undos.push(() => writeImpairmentRecord(instance, id, record));
   // Before anything is done: should we be killed, it is put back all the same.
   writeImpairmentRecord(instance, id, changedRecord);
@@ -131,6 +136,14 @@ function impairOne(
     set(cable);
     undos.push(() => rewrite(address, unset));
   }
+  if (link.some(({ key, before }) => key === "down" && before === true))
+    forgetLost(instance, id, changedRecord, ifname);
+}
+
+/** The plug is in again, and the container has back what it had lost. */
+function forgetLost(instance: Instance, id: string, record: ImpairmentRecord, ifname: string): void {
+  const { [ifname]: _, ...lost } = record.lost;
+  writeImpairmentRecord(instance, id, { ...record, lost });
 }
 
 /** The cable that did it is closed by the time that it is taken back. */
@@ -147,7 +160,12 @@ interface LinkDifference {
 }
 
 /** What changes of the link itself. @param original its MTU before it was ever changed, where it was. */
-function linkDifference(cable: Cable, wish: ImpairmentWish, original: number | undefined): LinkDifference[] {
+function linkDifference(
+  cable: Cable,
+  wish: ImpairmentWish,
+  original: number | undefined,
+  lost: readonly LostMessage[],
+): LinkDifference[] {
   const { state } = cable;
   const down = wish.down ?? (wish.reset === true ? false : state.down);
   const mtu = wish.mtu ?? (wish.reset === true ? (original ?? state.mtu) : state.mtu);
@@ -168,8 +186,8 @@ function linkDifference(cable: Cable, wish: ImpairmentWish, original: number | u
           {
             key: "down" as const,
             before: state.down,
-            set: (it: Cable) => it.setDown(down),
-            unset: (it: Cable) => it.setDown(state.down),
+            set: (it: Cable) => it.setDown(down, lost),
+            unset: (it: Cable) => it.setDown(state.down, lost),
           },
         ]),
   ];
@@ -181,6 +199,8 @@ interface Changes {
   readonly differences: readonly Difference[];
   readonly named: readonly Pick<Timed, "direction" | "key">[];
   readonly mtu: number;
+  /** What the container loses, or has lost, by an unplugged link. */
+  readonly lost: readonly LostMessage[];
 }
 
 /**
@@ -188,7 +208,7 @@ interface Changes {
  * it was before the first change for a time.
  */
 function recordAfter(record: ImpairmentRecord, changes: Changes): ImpairmentRecord {
-  const { ifname, wish, differences, named, mtu } = changes;
+  const { ifname, wish, differences, named, mtu, lost } = changes;
   const touched = [...differences, ...named].map(({ direction, key }) => ({ ifname, direction, key }));
   const kept = record.timed.filter(
     (one) =>
@@ -214,7 +234,11 @@ function recordAfter(record: ImpairmentRecord, changes: Changes): ImpairmentReco
   const mtus = { ...record.mtus };
   if (wish.mtu !== undefined) mtus[ifname] ??= mtu;
   else if (wish.reset === true && forMs === undefined) delete mtus[ifname];
-  const after = { ...record, mtus, timed: [...kept, ...timed] };
+  const losses = { ...record.lost };
+  const unplugged = differences.find(({ key, direction }) => key === "down" && direction === undefined);
+  if (unplugged?.before === false && lost.length > 0) losses[ifname] = lost;
+  // Last of all it is brought back: should we be killed before, the next one does it.
+  const after = { ...record, mtus, lost: losses, timed: [...kept, ...timed] };
   const down = wish.down ?? (wish.reset === true ? false : undefined);
   return down === undefined ? after : noteDown(after, ifname, down);
 }

@@ -1,4 +1,5 @@
 import { Cable, type Direction } from "../../../net/impair/cable.ts";
+import type { LostMessage } from "../../../net/impair/lost.ts";
 import { type ImpairmentChange, putBack } from "../../../net/impair/settings.ts";
 import { monotonicMs } from "../../core/clock.ts";
 import type { Instance } from "../../core/paths.ts";
@@ -11,13 +12,14 @@ function revertLink(
   record: ContainerRecord,
   ifname: string,
   due: readonly Timed[],
+  lost: readonly LostMessage[] | undefined,
 ): void {
   using cable = new Cable(findCable(instance, record, { ifname }));
   const directions = new Set(due.flatMap(({ direction }) => direction ?? []));
   for (const direction of directions) revertDirection(cable, direction, due);
   for (const { key, before, direction } of due) {
     if (direction !== undefined) continue;
-    if (key === "down") cable.setDown(before === true);
+    if (key === "down") cable.setDown(before === true, lost);
     if (key === "mtu" && typeof before === "number") cable.setMtu(before);
   }
 }
@@ -46,6 +48,7 @@ export function revertDue(instance: Instance, container: ContainerRecord): reado
         container,
         ifname,
         due.filter((one) => one.ifname === ifname),
+        record.lost[ifname],
       );
     } catch (error) {
       failures.push(error);
@@ -56,6 +59,11 @@ export function revertDue(instance: Instance, container: ContainerRecord): reado
   // Last: should we be killed before, it is done again.
   writeImpairmentRecord(instance, container.id, {
     ...noted,
+    lost: Object.fromEntries(
+      Object.entries(record.lost).filter(
+        ([ifname]) => !due.some((one) => one.ifname === ifname && one.key === "down" && one.before === false),
+      ),
+    ),
     timed: record.timed.filter(({ until }) => until > now),
   });
   return failures;

@@ -1,4 +1,5 @@
 import type { Direction } from "../../../net/impair/cable.ts";
+import type { LostMessage } from "../../../net/impair/lost.ts";
 import type { ImpairmentKey } from "../../../net/impair/settings.ts";
 import { removeFile } from "../../../net/state.ts";
 import { readTextIfAny, writeFileAtomic } from "../../core/atomic.ts";
@@ -30,6 +31,8 @@ export interface ImpairmentRecord {
   readonly mtus: Readonly<Record<string, number>>;
   /** The interfaces that are unplugged on purpose: they are not plugged in again by healing. */
   readonly down?: readonly string[] | undefined;
+  /** What containers have lost by unplugged links, to be brought back, by interface. */
+  readonly lost: Readonly<Record<string, readonly LostMessage[]>>;
   readonly timed: readonly Timed[];
 }
 
@@ -44,7 +47,7 @@ export function readImpairmentRecord(
   init: ProcessIdentity,
 ): ImpairmentRecord {
   const text = readTextIfAny(recordPath(instance, id));
-  const empty = { init, mtus: {}, timed: [] };
+  const empty = { init, mtus: {}, lost: {}, timed: [] };
   if (text === undefined) return empty;
   const record = JSON.parse(text) as ImpairmentRecord;
   return record.init.pid === init.pid && record.init.startTime === init.startTime ? record : empty;
@@ -58,8 +61,9 @@ export function hasImpairmentRecord(instance: Instance, id: string): boolean {
 /** Keeps a record; one that says nothing is removed. */
 export function writeImpairmentRecord(instance: Instance, id: string, record: ImpairmentRecord): void {
   const path = recordPath(instance, id);
-  const { timed, mtus, down = [] } = record;
-  if (timed.length === 0 && down.length === 0 && Object.keys(mtus).length === 0) removeFile(path);
+  const { timed, mtus, lost, down = [] } = record;
+  const count = timed.length + down.length + Object.keys(mtus).length + Object.keys(lost).length;
+  if (count === 0) removeFile(path);
   else writeFileAtomic(path, JSON.stringify(record));
 }
 

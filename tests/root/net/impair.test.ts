@@ -42,7 +42,7 @@ async function withSubject(act: (subject: Subject) => void | Promise<void>): Pro
     const address: CableAddress = {
       openNetns: () => reopen(netns.fd),
       ifname: "eth0",
-      hostEnd: { name: endpoint.hostName, alias: endpoint.alias },
+      farEnd: { at: "host", name: endpoint.hostName, alias: endpoint.alias },
     };
     await act({
       inside: netns,
@@ -171,7 +171,7 @@ describe("a link", () => {
     await withSubject((subject) => {
       using cable = new Cable({ openNetns: subject.address.openNetns, ifname: "eth0" });
       expect(cable.directions).toEqual(["out"]);
-      expect(() => cable.write("in", { rate: 1e6 })).toThrow("eth0 has no end on this host");
+      expect(() => cable.write("in", { rate: 1e6 })).toThrow("eth0 has no other end on this host");
       using lo = new Cable({ openNetns: subject.address.openNetns, ifname: "lo" });
       lo.write("out", { rate: 1e6 });
       expect(lo.read("out").impairment).toEqual({ rate: 1e6 });
@@ -188,7 +188,7 @@ describe("a link", () => {
       );
       expect(inside.run("tc", "qdisc", "show", "dev", "eth0")).toContain("htb 9:");
       runHere("ip", "link", "set", hostName, "alias", "theirs");
-      expect(() => subject.write("in", { rate: 1e6 })).toThrow("has no end on this host");
+      expect(() => subject.write("in", { rate: 1e6 })).toThrow("has no other end on this host");
     });
   });
 

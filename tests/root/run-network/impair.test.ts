@@ -109,7 +109,7 @@ test("what cannot be is refused in one line, and nothing is half set", async () 
       [["one", "--preset", "5g"], /expected one of 3g/],
       [["one", "--loss", "1%", "--loss-gemodel", "1%"], /contradict/],
       [["none", "--rate", "1mbit"], /is on no network: name one of its interfaces with --if/],
-      [["none", "--if", "lo", "--rate", "1mbit", "--direction", "in"], /lo has no end on this host/],
+      [["none", "--if", "lo", "--rate", "1mbit", "--direction", "in"], /lo has no other end on this host/],
       [["nobody"], /no such container or network: nobody/],
     ];
     for (const [args, line] of cases) {
@@ -220,5 +220,48 @@ test("a container that is started again has a clean link", async () => {
     const stopped = await host.mdocker(["network", "impair", "one", "--rate", "1mbit"]);
     expect(stopped).toEqual({ code: 1, stdout: "", stderr: "mdocker: container one is not running\n" });
     expect((await host.mdocker(["rm", "one"])).code).toBe(0);
+  });
+});
+
+test("a wire between two containers is impaired both ways, and unplugged without a loss", async () => {
+  await onHost(async (host) => {
+    const create = ["network", "create", "-d", "link", "--subnet", "10.99.0.0/29", "wire"];
+    expect(await host.mdocker(create)).toMatchObject({ code: 0, stderr: "" });
+    const flags = ["--network", "wire", "--cap-add", "NET_ADMIN"];
+    const one = await startIdle(host, "one", flags);
+    const two = await startIdle(host, "two", flags);
+    await impair(host, "one", "--rate", "1mbit", "--burst", "5k", "--both");
+    expect((await one.sh("tc qdisc show dev eth0")).output).toMatch(/^qdisc tbf 6e01: root .* rate 1Mbit /);
+    expect((await two.sh("tc qdisc show dev eth0")).output).toMatch(/^qdisc tbf 6e01: root .* rate 1Mbit /);
+    expect(await stateOf(host, "two")).toEqual(await stateOf(host, "one"));
+    const made = [
+      `ip route add 198.51.100.0/24 via ${two.address}`,
+      "ip address add fd99::1/64 dev eth0",
+      "ip route add fd98::/64 via fd99::2",
+    ];
+    expect(await one.sh(made.join(" && "))).toEqual({ code: 0, output: "" });
+    const look = async (): Promise<string> =>
+      (await one.sh("ip route; ip -6 route | grep fd9; ip -6 address show scope global | grep inet6")).output
+        .split("\n")
+        .map((line) => line.trim().replace(/ (linkdown|tentative)/g, ""))
+        .sort()
+        .join("\n");
+    const before = await look();
+    expect(before).toContain("198.51.100.0/24 via");
+    await impair(host, "one", "--down", "--for", "10m");
+    expect(await stateOf(host, "one")).toMatchObject({ down: true });
+    expect((await two.sh("ip link show eth0")).output).toContain("NO-CARRIER");
+    expect(await look()).not.toContain("198.51.100.0/24");
+    await impair(host, "one", "--down", "--for", "200ms");
+    await becomes(host, { out: { rate: "1mbit", burst: "5KiB" }, in: { rate: "1mbit", burst: "5KiB" } });
+    expect(await look()).toBe(before);
+    await impair(host, "one", "--down");
+    await impair(host, "one", "--reset");
+    expect(await look()).toBe(before);
+    expect(await stateOf(host, "two")).toEqual({});
+    expect((await two.sh(`ping -c 1 -W 5 ${one.address}`)).code).toBe(0);
+    await two.end();
+    await one.end();
+    expect((await host.mdocker(["network", "rm", "wire"])).code).toBe(0);
   });
 });
