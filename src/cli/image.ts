@@ -153,7 +153,9 @@ export function registerImage(program: Command): void {
   image
     .command("import")
     .helpOption("--help", "show help")
-    .description("make an image of one layer from a tar of a root filesystem, plain or gzip")
+    .description(
+      "make an image of one layer from a tar of a root filesystem, plain or compressed with gzip, bzip2, xz or zstd",
+    )
     .argument("<file>", "the tar, or - for stdin")
     .argument("<name>", "name of the image")
     .option(

@@ -7,6 +7,8 @@ import { dropStagedLayer, stageLayer } from "../../rootfs/layer-staging.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { Directory, resolution } from "../sys/directory.ts";
+import { ByteReader } from "./archive/byte-reader.ts";
+import { expand } from "./archive/expand.ts";
 import { readTar } from "./archive/tar-read.ts";
 import { unpack } from "./archive/unpack.ts";
 
@@ -52,25 +54,14 @@ function changed(before: Config, change: string): Config {
   }
 }
 
-/** The stream itself, unpacked where it is compressed with gzip. */
+/** The stream itself, uncompressed where it is compressed. */
 async function* plain(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const source = Readable.from(stream, { objectMode: false });
-  const parts = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  const first = await parts.next();
-  if (first.done === true) return;
-  const all = async function* (): AsyncGenerator<Buffer> {
-    yield first.value;
-    for (let next = await parts.next(); next.done !== true; next = await parts.next()) yield next.value;
-  };
-  if (first.value[0] !== 0x1f || first.value[1] !== 0x8b) {
-    yield* all();
-    return;
+  const raw = new ByteReader(Readable.from(stream, { objectMode: false }));
+  try {
+    yield* (await expand(raw)).remainder();
+  } finally {
+    await raw.close();
   }
-  const { createGunzip } = await import("node:zlib");
-  const { pipeline } = await import("node:stream");
-  const gunzip = createGunzip();
-  pipeline(Readable.from(all(), { objectMode: false }), gunzip, () => undefined);
-  yield* gunzip;
 }
 
 export interface ImportOptions {
@@ -81,7 +72,7 @@ export interface ImportOptions {
 }
 
 /**
- * Makes an image of one layer from a tar of a root filesystem, plain or gzip: what `export` writes.
+ * Makes an image of one layer from a tar of a root filesystem, plain or compressed: what `export` writes.
  * @throws UsageError for what is no tar, or leads out; nothing of it stays.
  */
 export async function importImage(

@@ -2,6 +2,7 @@ import { UsageError } from "../../core/errors.ts";
 import type { RawPath } from "../../core/raw-path.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { ArchiveEntry, EntryKind } from "./entry.ts";
+import { expand } from "./expand.ts";
 import { shown } from "./shown.ts";
 import { attributePrefix, checksum, padding, tar, typeLetters } from "./tar-format.ts";
 
@@ -174,32 +175,8 @@ async function* entries(reader: ByteReader): AsyncGenerator<ArchiveEntry> {
   }
 }
 
-/** What a stream begins with when it is compressed. */
-const compressions: readonly { readonly magic: readonly number[]; readonly name: string }[] = [
-  { magic: [0x1f, 0x8b], name: "gzip" },
-  { magic: [0x42, 0x5a, 0x68], name: "bzip2" },
-  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], name: "xz" },
-  { magic: [0x28, 0xb5, 0x2f, 0xfd], name: "zstd" },
-];
-
-async function expand(reader: ByteReader): Promise<ByteReader> {
-  const start = await reader.exactly(5);
-  reader.unread(start);
-  const found = compressions.find(({ magic }) => magic.every((byte, i) => start[i] === byte));
-  if (found === undefined) return reader;
-  if (found.name !== "gzip") refuse(`compressed with ${found.name}: uncompress it first`);
-  const [{ createGunzip }, { Readable, pipeline }] = await Promise.all([
-    import("node:zlib"),
-    import("node:stream"),
-  ]);
-  const unzipped = createGunzip();
-  // A failure of either is thrown where the stream is read.
-  pipeline(Readable.from(reader.remainder()), unzipped, () => undefined);
-  return new ByteReader(unzipped);
-}
-
 /**
- * The entries of a tar stream, plain or compressed with gzip: ustar, GNU and pax. Nothing in it is trusted but to be what
+ * The entries of a tar stream, plain or compressed (see {@link expand}): ustar, GNU and pax. Nothing in it is trusted but to be what
  * it is; names are as they were written.
  * @throws UsageError when it is no tar stream, breaks off, or has what is not supported.
  */

@@ -201,7 +201,7 @@ export async function putEntries(
 }
 
 /**
- * Unpacks a tar stream, plain or gzip, into the directory `path` of a container: PUT /containers/ID/archive.
+ * Unpacks a tar stream, plain or compressed, into the directory `path` of a container: PUT /containers/ID/archive.
  * @throws as {@link putEntries}, and UsageError for a malformed stream.
  */
 export async function putArchive(

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { extract, pack } from "tar-stream";
@@ -187,6 +188,33 @@ describe("tar streams", () => {
     const huge = changed(156, "L");
     huge.write("77777777777\0", 124);
     await expect(fromTar(changedChecksum(huge))).rejects.toThrow(/a header of \d+ bytes/);
+  });
+
+  test.each(["gzip", "bzip2", "xz", "zstd"])(
+    "compressed with %s are read, and what is cut off is refused",
+    async (name) => {
+      const bytes = Buffer.from("content ".repeat(2_000));
+      const data = await toTar([plain({ kind: "file", name: "big", bytes, size: bytes.length })]);
+      const packed = execFileSync(name, ["-c"], { input: data, maxBuffer: 2 ** 24 });
+      expect(packed.length).toBeLessThan(data.length);
+      expect(await fromTar(packed)).toEqual(await fromTar(data));
+      await expect(fromTar(packed.subarray(0, packed.length - 40))).rejects.toThrow(/./);
+      await expect(fromTar(Buffer.concat([packed.subarray(0, 10), Buffer.alloc(200, "x")]))).rejects.toThrow(
+        /./,
+      );
+    },
+  );
+
+  test("compressed by a program that is not here are refused in one line", async () => {
+    const path = process.env["PATH"];
+    process.env["PATH"] = "/nowhere";
+    try {
+      await expect(fromTar(Buffer.from("BZh91AY&SY hello"))).rejects.toThrow(
+        "tar stream: compressed with bzip2, and there is no such program here: install bzip2, or uncompress it first",
+      );
+    } finally {
+      process.env["PATH"] = path;
+    }
   });
 
   test("of any bytes end, with entries or with a refusal", async () => {
