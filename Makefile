@@ -9,7 +9,7 @@ COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup build image demo test check test-unit test-root test-vm bench install uninstall clean format lint
+.PHONY: help setup build image demo test check test-unit test-root test-vm bench docs install uninstall clean format lint
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ install: build ## Install to PREFIX (/usr/local), with the man page and completi
 uninstall: ## Remove what install put there; containers and images stay
 	rm -rf $(LIB)
 	rm -f $(BIN)/mdocker $(MAN)/mdocker.1 $(COMPLETION)/mdocker
+
+docs: ## Write the pages of docs/ that are made from the program
+	@node scripts/run.mjs scripts/docs/main.ts
 
 format: ## Format and fix the sources
 	@npx biome check --write .

@@ -13,6 +13,7 @@ import { parseLink } from "./netlink/link.ts";
 import { bridgeAlias, hasBridge, type LiveNetwork, type Network } from "./network.ts";
 import { performSteps } from "./perform.ts";
 import { describeNetwork, planNetwork } from "./plan.ts";
+import { restoreLocalnet } from "./ports/localnet.ts";
 import { readPublications } from "./ports/state.ts";
 import { ensureNetworkFolder, networksLock, readMarker, readMarkers, writeMarker } from "./state.ts";
 import { applySysctl, rememberSysctl } from "./sysctl.ts";
@@ -178,6 +179,7 @@ function make(
     publications: readPublications(instance),
   };
   for (const iptables of firewall) applyChains(iptables, state, observer);
+  restoreLocalnet(instance, network);
   writeMarker(instance, { network, mtu, complete: true });
   return { network, bridgeIndex: index, mtu };
 }

@@ -59,7 +59,7 @@ function header(family: Family): Uint8Array {
   return Uint8Array.of(family, 0, 0, 0);
 }
 
-/** What is looked for: one protocol, and one port in one direction. */
+/** What is looked for: one protocol, and at most one port in one direction. */
 export interface ConnectionFilter {
   readonly family: Family;
   readonly protocol: number;
@@ -77,8 +77,19 @@ export function dumpConnections(filter: ConnectionFilter): NetlinkRequest {
   const parts =
     replySourcePort === undefined
       ? [
-          tuple(CTA_TUPLE_ORIG, be16(CTA_PROTO_DST_PORT, originalDestinationPort ?? 0)),
-          nested(CTA_FILTER, u32(CTA_FILTER_ORIG_FLAGS, FILTER_PROTO_NUM | FILTER_DST_PORT)),
+          tuple(
+            CTA_TUPLE_ORIG,
+            ...(originalDestinationPort === undefined
+              ? []
+              : [be16(CTA_PROTO_DST_PORT, originalDestinationPort)]),
+          ),
+          nested(
+            CTA_FILTER,
+            u32(
+              CTA_FILTER_ORIG_FLAGS,
+              originalDestinationPort === undefined ? FILTER_PROTO_NUM : FILTER_PROTO_NUM | FILTER_DST_PORT,
+            ),
+          ),
         ]
       : [
           tuple(CTA_TUPLE_REPLY, be16(CTA_PROTO_SRC_PORT, replySourcePort)),

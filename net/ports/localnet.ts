@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { hasErrno } from "../../src/core/errors.ts";
+import type { Instance } from "../../src/core/paths.ts";
 import type { Network } from "../network.ts";
 import { applySysctl, type Sysctl } from "../sysctl.ts";
 import { isLoopback, type Publication } from "./publication.ts";
-import type { PortsFile } from "./state.ts";
+import { type PortsFile, readPorts, writePorts } from "./state.ts";
 
 /** The setting without which the kernel lets nothing go from 127.0.0.1 to a container. */
 export function localnetOf({ bridge }: Pick<Network, "bridge">): Sysctl {
@@ -53,4 +54,14 @@ export function settleLocalnet(file: PortsFile, networks: readonly Network[]): P
     }
   }
   return { ...file, localnet };
+}
+
+/**
+ * Gives a bridge that was made anew what the ports published on it need: after somebody has deleted it, say. The caller
+ * holds the networks' lock.
+ */
+export function restoreLocalnet(instance: Instance, network: Network): void {
+  const file = readPorts(instance);
+  if (!file.entries.some((entry) => entry.network === network.name)) return;
+  writePorts(instance, settleLocalnet(file, [network]));
 }

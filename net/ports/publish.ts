@@ -15,7 +15,7 @@ import { describeSysctl } from "../sysctl.ts";
 import { localnetOf, settleLocalnet, usesLocalnet } from "./localnet.ts";
 import { isLoopback, type Publication } from "./publication.ts";
 import { publicationRules } from "./rules.ts";
-import { forgetConnections, forgetEarlier } from "./stale.ts";
+import { forgetConnections, forgetEarlier, outlivesRules } from "./stale.ts";
 import { type PortsEntry, type PortsFile, readPorts, writePorts } from "./state.ts";
 
 interface Line {
@@ -99,7 +99,7 @@ export function describePublication(network: Network, publication: Publication):
     ...describeHairpin(publication),
     ...(usesLocalnet(publication) ? [describeSysctl(localnetOf(network))] : []),
     ...families.flatMap((family) => describeLines(placed, family)),
-    flush,
+    ...(publication.ports.some(outlivesRules) ? [flush] : []),
   ];
 }
 

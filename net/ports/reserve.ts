@@ -123,8 +123,13 @@ class Reserver {
       return undefined;
     } catch (error) {
       if (hasErrno(error, "EPROTONOSUPPORT", "ESOCKTNOSUPPORT")) return this.#takeUnbound(mapping, port);
-      if (hasErrno(error, "EADDRINUSE"))
-        return `${shown} is in use by ${findHolder(protocol, port) ?? "another program"}`;
+      if (hasErrno(error, "EADDRINUSE")) {
+        const hint =
+          port === 53 && isWildcard(hostAddress)
+            ? " (mdocker itself answers names at each gateway: publish on one address of the host)"
+            : "";
+        return `${shown} is in use by ${findHolder(protocol, port) ?? "another program"}${hint}`;
+      }
       if (hasErrno(error, "EADDRNOTAVAIL"))
         return `no interface of the host${isLoopback(hostAddress) ? " that is up" : ""} has the address ${hostAddress}`;
       if (hasErrno(error, "EACCES")) return `${shown} may not be bound: a port below 1024 needs root`;

@@ -10,22 +10,39 @@ import {
   type TrackedConnection,
   withConntrack,
 } from "../netlink/conntrack.ts";
-import { AF_INET, AF_INET6, familyOf } from "../netlink/ip.ts";
+import { AF_INET, AF_INET6, type Family, familyOf } from "../netlink/ip.ts";
 import { isLoopback, isWildcard, type Publication } from "./publication.ts";
 
 const protocolNumbers: Readonly<Record<PublishedPort["protocol"], number>> = { tcp: 6, udp: 17, sctp: 132 };
 
-function matching(client: NetlinkClient, filter: ConnectionFilter): TrackedConnection[] {
-  const { protocol, originalDestinationPort, replySourcePort } = filter;
+/** Ports of one protocol and family: what is tracked of them is looked for at once, as each look goes through everything. */
+interface Group {
+  readonly family: Family;
+  readonly protocol: number;
+  readonly ports: readonly PublishedPort[];
+}
+
+function groupsOf(ports: readonly PublishedPort[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const port of ports) {
+    const family = familyOf(port.hostAddress);
+    const key = `${family} ${port.protocol}`;
+    const known = groups.get(key)?.ports ?? [];
+    groups.set(key, { family, protocol: protocolNumbers[port.protocol], ports: [...known, port] });
+  }
+  return [...groups.values()];
+}
+
+/** What is tracked of a protocol; the kernel sorts out by one port, and we by the others. */
+function tracked(
+  client: NetlinkClient,
+  { family, protocol }: Group,
+  port: Pick<ConnectionFilter, "originalDestinationPort" | "replySourcePort">,
+): TrackedConnection[] {
   return client
-    .dump(dumpConnections(filter))
+    .dump(dumpConnections({ family, protocol, ...port }))
     .flatMap((payload) => parseConnection(payload) ?? [])
-    .filter(
-      ({ original, reply }) =>
-        original.protocol === protocol &&
-        (originalDestinationPort === undefined || original.destinationPort === originalDestinationPort) &&
-        (replySourcePort === undefined || reply.sourcePort === replySourcePort),
-    );
+    .filter(({ original }) => original.protocol === protocol);
 }
 
 /** Forgets connections; the kernel may have done so meanwhile. Returns how many there were. */
@@ -60,26 +77,33 @@ function localAddresses(): ReadonlySet<string> {
   });
 }
 
+/** True where an earlier flow would go on past a new rule. One of tcp ends with its port, and begins anew with a SYN. */
+export function outlivesRules({ protocol }: PublishedPort): boolean {
+  return protocol !== "tcp";
+}
+
 /**
- * Forgets what was tracked of a port of the host before it led to a container: an old flow of udp, to which the new rule
+ * Forgets what was tracked of ports of the host before they led to a container: an old flow of udp, to which the new rule
  * would not apply as long as packets of it come. Connections of others to the same port elsewhere stay.
  * @returns how many there were.
  */
 export function forgetEarlier(ports: readonly PublishedPort[]): number {
+  const groups = groupsOf(ports.filter(outlivesRules));
+  if (groups.length === 0) return 0;
   return ifTracked(() =>
     withConntrack((client) => {
-      let local: ReadonlySet<string> | undefined;
+      const local = localAddresses();
       let count = 0;
-      for (const { protocol, hostAddress, hostPort } of ports) {
-        const found = matching(client, {
-          family: familyOf(hostAddress),
-          protocol: protocolNumbers[protocol],
-          originalDestinationPort: hostPort,
-        }).filter(({ original: { destination } }) => {
-          if (!isWildcard(hostAddress)) return destination === hostAddress;
-          local ??= localAddresses();
-          return isLoopback(destination) || local.has(destination);
-        });
+      for (const group of groups) {
+        const only = group.ports.length === 1 ? group.ports[0]?.hostPort : undefined;
+        const found = tracked(client, group, { originalDestinationPort: only }).filter(({ original }) =>
+          group.ports.some(({ hostAddress, hostPort }) => {
+            const { destination, destinationPort } = original;
+            if (destinationPort !== hostPort) return false;
+            if (!isWildcard(hostAddress)) return destination === hostAddress;
+            return isLoopback(destination) || local.has(destination);
+          }),
+        );
         count += forget(client, found);
       }
       return count;
@@ -95,14 +119,16 @@ export function forgetConnections({ address, address6, ports }: Publication): nu
   return ifTracked(() =>
     withConntrack((client) => {
       let count = 0;
-      for (const { protocol, hostAddress, containerPort } of ports) {
-        const family = familyOf(hostAddress);
-        const container = hostAddress.includes(":") ? address6 : address;
-        const found = matching(client, {
-          family,
-          protocol: protocolNumbers[protocol],
-          replySourcePort: containerPort,
-        }).filter(({ original, reply }) => reply.source === container && original.destination !== container);
+      for (const group of groupsOf(ports)) {
+        const only = group.ports.length === 1 ? group.ports[0]?.containerPort : undefined;
+        const container = group.family === AF_INET ? address : address6;
+        const numbers = new Set(group.ports.map(({ containerPort }) => containerPort));
+        const found = tracked(client, group, { replySourcePort: only }).filter(
+          ({ original, reply }) =>
+            numbers.has(reply.sourcePort ?? 0) &&
+            reply.source === container &&
+            original.destination !== container,
+        );
         count += forget(client, found);
       }
       return count;

@@ -75,7 +75,7 @@ function familySection(family: Family): string {
 
 /** docs/firewall.md: the rules of an example, each with the sentence that `--explain` has for it, and how they are kept. */
 export function firewallPage(): string {
-  return `<!-- Made by scripts/docs/main.ts from net/rules.ts and net/ports/rules.ts: change those. -->
+  return `<!-- Made by make docs from net/rules.ts and net/ports/rules.ts: change those. -->
 
 # Firewall rules and published ports
 

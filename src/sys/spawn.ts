@@ -9,7 +9,7 @@ const POSIX_SPAWN_SETSID = 0x80;
 /** More than posix_spawnattr_t and posix_spawn_file_actions_t take in glibc (336, 80) and musl (336, 80). */
 const opaqueSize = 512;
 const F_DUPFD_CLOEXEC = 1030;
-/** Descriptors are first copied to here, so that moving one into its place never covers another. */
+/** Descriptors are first copied to here, or above all that are wanted, so that moving one into its place covers no other. */
 const safeFd = 64;
 
 /** A process to start in a session of its own, with exactly these descriptors. */
@@ -40,14 +40,19 @@ export function spawnProcess({ path, argv, fds }: SpawnRequest): number {
   );
   check("posix_spawnattr_init", cFunction("int posix_spawnattr_init(void *attr)")(attributes));
   const copies: number[] = [];
+  const lowest = Math.max(safeFd, Math.max(...fds.keys()) + 1);
+  const copyOf = (ours: number): number => {
+    const failure = { call: "fcntl F_DUPFD" };
+    const copy = call("int fcntl(int fd, int cmd, int arg)", [ours, F_DUPFD_CLOEXEC, lowest], failure);
+    copies.push(copy);
+    return copy;
+  };
   try {
-    for (const [wanted, ours] of fds) {
-      const copy = call("int fcntl(int fd, int cmd, int arg)", [ours, F_DUPFD_CLOEXEC, safeFd], {
-        call: "fcntl F_DUPFD",
-      });
-      copies.push(copy);
-      check("posix_spawn_file_actions_adddup2", addDup(actions, copy, wanted));
-    }
+    for (const [wanted, ours] of fds)
+      check("posix_spawn_file_actions_adddup2", addDup(actions, copyOf(ours), wanted));
+    // The program itself may be a descriptor that another is moved to.
+    const memfd = /^\/proc\/self\/fd\/(\d+)$/.exec(path)?.[1];
+    const file = memfd === undefined ? path : `/proc/self/fd/${copyOf(Number(memfd))}`;
     const everySignal = Buffer.alloc(128, 0xff);
     cFunction("int posix_spawnattr_setsigdefault(void *attr, void *set)")(attributes, everySignal);
     cFunction("int posix_spawnattr_setsigmask(void *attr, void *set)")(attributes, Buffer.alloc(128));
@@ -57,7 +62,7 @@ export function spawnProcess({ path, argv, fds }: SpawnRequest): number {
     const spawn = cFunction(
       "int posix_spawn(void *pid, const char *path, void *actions, void *attr, const char **argv, const char **envp)",
     );
-    check("posix_spawn", spawn(pid, path, actions, attributes, [...argv, null], [null]));
+    check("posix_spawn", spawn(pid, file, actions, attributes, [...argv, null], [null]));
     return pid.readInt32LE(0);
   } finally {
     for (const copy of copies) closeFd(copy);

@@ -121,6 +121,11 @@ describe.each(backends)("on iptables-%s", (backend) => {
       unpublish(instance, containerId(1));
       agree();
       expect(readPublications(instance)).toHaveLength(2);
+      // So is a bridge that was deleted and made again.
+      runHere("ip", "link", "delete", "mdocker0");
+      await ensureNetwork(instance, network);
+      agree();
+      expect(localnet()).toBe("1");
       for (const at of [2, 3]) unpublish(instance, containerId(at));
       unpublish(instance, containerId(3));
       agree();
