@@ -15,7 +15,11 @@ interface Lack {
 const reason = "as it was before somebody changed it";
 
 /** What a link lacks in itself, its addresses aside. `masterOf` finds the index of a link by name. */
-function linkLacks(wanted: WantedLink, link: Link, masterOf: (name: string) => number | undefined): Lack[] {
+export function linkLacks(
+  wanted: WantedLink,
+  link: Link,
+  masterOf: (name: string) => number | undefined,
+): Lack[] {
   const { name, called, alias, mac, mtu, up, isolated, master } = wanted;
   const lacks: Lack[] = [];
   if (link.alias !== alias || (isolated !== undefined && (link.isolated ?? false) !== isolated)) {

@@ -25,8 +25,8 @@ export interface HealRequest {
   readonly isStray: (container: string, network: string) => boolean;
   /** Only these networks; what all share is looked at in any case. */
   readonly only?: ReadonlySet<string> | undefined;
-  /** Look at firewall rules too: that takes a process for each family. */
-  readonly rules: boolean;
+  /** Whether firewall rules are looked at too: that takes a process for each family. Asked before each look. */
+  readonly rules: () => boolean;
   /** Look inside containers too. */
   readonly inside?: boolean | undefined;
   /** What is left alone, by {@link Mend.key}. */
@@ -88,7 +88,7 @@ function lookAt(client: NetlinkClient, request: HealRequest): Look {
     actual,
     mends: [
       // First, so that nothing passes meanwhile that the rules would have refused.
-      ...(request.rules && all.length > 0
+      ...(all.length > 0 && request.rules()
         ? families.flatMap((it) => ruleMends(openIptables(it), state))
         : []),
       ...difference(links, settings, actual),

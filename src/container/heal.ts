@@ -21,8 +21,8 @@ export interface HealOptions {
   readonly networks?: readonly string[] | undefined;
   /** Inside containers too. */
   readonly inside?: boolean | undefined;
-  /** Firewall rules too; default true. */
-  readonly rules?: boolean | undefined;
+  /** Whether firewall rules are looked at too; asked before each look; default: they are. */
+  readonly rules?: (() => boolean) | undefined;
   /** What is left alone, by its key. */
   readonly except?: HealRequest["except"];
 }
@@ -99,7 +99,10 @@ function isStray(instance: Instance, id: string, network: string): boolean {
   return remaining(detectCgroups(), `${instance.prefix}/${id}`).size === 0;
 }
 
-function requestOf(instance: Instance, { networks, inside, rules = true, except }: HealOptions): HealRequest {
+function requestOf(
+  instance: Instance,
+  { networks, inside, rules = () => true, except }: HealOptions,
+): HealRequest {
   return {
     instance,
     endpoints: (chosen) => endpointsOf(instance, chosen),

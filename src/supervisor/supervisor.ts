@@ -20,6 +20,7 @@ import { Care } from "./care.ts";
 import type { Attachment, ContainerUpdate, Engine, StopOptions, WaitCondition } from "./engine.ts";
 import { EventBus } from "./events.ts";
 import { listExecNotes, settleExecNote } from "./exec-notes.ts";
+import { Healer, healingWanted } from "./healer.ts";
 import { ImpairmentTimer } from "./impairments.ts";
 import { ManagedContainer } from "./managed.ts";
 import { startsWithSupervisor } from "./restart.ts";
@@ -32,11 +33,13 @@ export class Supervisor implements Engine {
   readonly #managed = new Map<string, ManagedContainer>();
   readonly #cares = new WeakMap<ManagedContainer, Care>();
   readonly #impairments: ImpairmentTimer;
+  readonly #healer: Healer;
 
   constructor(instance: Instance, say: (line: string) => void) {
     this.instance = instance;
     this.#say = say;
     this.#impairments = new ImpairmentTimer(instance, say);
+    this.#healer = new Healer(instance, this.events, say);
   }
 
   /** Takes over what earlier supervisors have left: running containers, and ends that nobody has seen. */
@@ -50,11 +53,13 @@ export class Supervisor implements Engine {
       }
     }
     this.#impairments.look();
+    if (healingWanted(process.env)) this.#healer.begin();
   }
 
   /** Ends in order: what runs goes on, and waits for the next supervisor; with `stop` it is stopped. */
   async close({ stop }: { readonly stop: boolean }): Promise<void> {
     this.#impairments.leave();
+    this.#healer.leave();
     const containers = [...this.#managed.values()];
     for (const container of containers) this.#cares.get(container)?.leave();
     if (stop) {

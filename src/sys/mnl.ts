@@ -10,6 +10,10 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const EINTR = 4;
+const EAGAIN = 11;
+const ENOBUFS = 105;
 
 interface Functions {
   readonly open: NativeFunction;
@@ -57,10 +61,13 @@ export class NetlinkSocket implements Disposable {
   #handle: unknown;
   readonly #buffer: Buffer = Buffer.allocUnsafeSlow(65536);
 
-  /** @param family as in include/uapi/linux/netlink.h; @param groups multicast groups as a bit mask, 0 for none. */
+  /**
+   * @param family as in include/uapi/linux/netlink.h; @param groups multicast groups 1 to 32 as a bit mask, 0 for none:
+   * then the socket is for {@link drain} alone, which does not wait.
+   */
   constructor(family: number = NETLINK_ROUTE, groups = 0) {
     const { open, bind, setOption } = mnl();
-    const handle: unknown = open(family, SOCK_CLOEXEC);
+    const handle: unknown = open(family, groups === 0 ? SOCK_CLOEXEC : SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (handle === null) failed("socket", "AF_NETLINK");
     this.#handle = handle;
     if (Number(bind(handle, groups, 0)) < 0) failed("bind", "AF_NETLINK");
@@ -91,7 +98,26 @@ export class NetlinkSocket implements Disposable {
     for (;;) {
       const length = Number(mnl().receive(this.#handle, this.#buffer, this.#buffer.length));
       if (length >= 0) return Uint8Array.prototype.slice.call(this.#buffer, 0, length);
-      if (lastErrno() !== 4) failed("recvmsg", "AF_NETLINK");
+      if (lastErrno() !== EINTR) failed("recvmsg", "AF_NETLINK");
+    }
+  }
+
+  /**
+   * Passes on every datagram that has come in, without waiting for more; the bytes are only good while `take` runs.
+   * @returns false when the kernel has dropped some, because nobody read them in time (ENOBUFS).
+   */
+  drain(take: (bytes: Uint8Array) => void): boolean {
+    let complete = true;
+    for (;;) {
+      const length = Number(mnl().receive(this.#handle, this.#buffer, this.#buffer.length));
+      if (length >= 0) {
+        take(this.#buffer.subarray(0, length));
+        continue;
+      }
+      const errno = lastErrno();
+      if (errno === EAGAIN) return complete;
+      if (errno === ENOBUFS) complete = false;
+      else if (errno !== EINTR) failed("recvmsg", "AF_NETLINK");
     }
   }
 

@@ -3,6 +3,7 @@ import { type TestHost, withTestHost } from "../../harness/host.ts";
 import { startIdle } from "../../harness/idle.ts";
 import { sharedLabImage } from "../../harness/lab-image.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
+import { endSupervisor } from "../../harness/supervisor.ts";
 
 async function onHost(act: (host: TestHost) => Promise<void>): Promise<void> {
   await withTestHost(
@@ -144,5 +145,70 @@ test("what others have changed of networks is mended, thing by thing, and nothin
     await one.end();
     await two.end();
     await ok(host, "network", "rm", "apart");
+  });
+});
+
+interface HealEvent {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
+}
+
+/** Starts a supervisor, and listens to what it mends. */
+async function withEvents(
+  host: TestHost,
+  act: (next: (pattern: RegExp) => Promise<HealEvent>) => Promise<void>,
+): Promise<void> {
+  const events = host.start(["events", "--filter", "type=network", "--format", "json"]);
+  try {
+    await act(async (pattern) => {
+      const [text] = await events.says(new RegExp(`^.*"Type":"network".*(?:${pattern.source}).*$`, "m"));
+      const line = text.split("\n").findLast((one) => pattern.test(one));
+      return JSON.parse(line ?? "{}") as HealEvent;
+    });
+  } finally {
+    events.child.kill("SIGTERM");
+    await events.ended;
+    await endSupervisor(host.place);
+  }
+}
+
+test("a supervisor mends by itself what others have changed, and says so; what was meant stays", async () => {
+  await onHost(async (host) => {
+    const { prefix } = host.place;
+    const bridge = `${prefix}0`;
+    await ok(host, "run", "-d", "--name", "web", "-p", "8080:80", "/bin/sleep", "1000");
+    const link = (
+      await ok(host, "inspect", "--format", "{{range .endpoints}}{{.hostName}}{{end}}", "web")
+    ).trim();
+    // It has seen the container: nothing of it is wrong.
+    expect(await ok(host, "network", "reload")).toBe("nothing to mend\n");
+    const before = await state(host);
+    await withEvents(host, async (next) => {
+      const damages: readonly (readonly [string, RegExp])[] = [
+        [`ip link set ${bridge} down`, /bridge \S+ was down/],
+        [`ip address del 10.200.1.1/24 dev ${bridge}`, /had no address 10\.200\.1\.1\/24/],
+        ["echo 0 > /proc/sys/net/ipv4/ip_forward", /net\.ipv4\.ip_forward was 0/],
+        [`iptables -t nat -F ${prefix.toUpperCase()}`, /of chain \S+ \(nat\) was missing/],
+        [`ip link del ${link}`, /link \S+ of container web was missing/],
+      ];
+      for (const [damage, told] of damages) {
+        await host.hostRun(["/bin/sh", "-c", damage]);
+        const event = await next(told);
+        expect(event).toMatchObject({ Type: "network", Action: "heal" });
+        expect(await state(host)).toBe(before);
+      }
+      await ok(host, "network", "impair", "web", "--down");
+      // Something else that is mended after it: the supervisor has looked at both.
+      await host.hostRun(["ip", "link", "set", bridge, "mtu", "1400"]);
+      await next(/bridge \S+ had an MTU of 1400/);
+      expect(await host.hostRun(["ip", "-o", "link", "show", link])).toMatch(/state DOWN/);
+      await ok(host, "network", "impair", "web", "--up");
+      await host.hostRun(["ip", "link", "set", bridge, "address", "02:00:00:00:00:01"]);
+      expect(await ok(host, "network", "reload", "bridge")).toMatch(
+        /^(mended: bridge .*|nothing to mend)\n$/,
+      );
+      await ok(host, "rm", "-f", "web");
+    });
   });
 });

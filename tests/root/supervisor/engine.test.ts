@@ -162,6 +162,7 @@ describe("a detached container", () => {
         expect((await wait).code).toBe(5);
         expect(await text).toContain("over");
         await second.remove(id, { force: false, volumes: false });
+        await second.close({ stop: false });
       }
     });
   });
@@ -182,6 +183,7 @@ describe("a detached container", () => {
       expect(code).toBe(6);
       await expect.poll(() => readRecord(engine.instance, id)?.state).toBe("exited");
       await second.remove(id, { force: false, volumes: false });
+      await second.close({ stop: false });
     });
   });
 

@@ -83,6 +83,7 @@ describe("the log of a detached container", () => {
       const expected = Array.from({ length: 400_000 }, (_, i) => `${i + 1}\n`).join("");
       expect((await logOf(engine, id)).stdout === expected).toBe(true);
       await supervisor.remove(id, { force: false, volumes: false });
+      await supervisor.close({ stop: false });
     });
   });
 
