@@ -16,8 +16,8 @@ import { type AddressSockets, dropSockets, holdSockets, namesAddresses, socketsA
 import type { Zone } from "./zone.ts";
 import { Zones } from "./zones.ts";
 
-/** How often an address is tried again that another process has, and after how long for the first time; then twice that. */
-const maxTries = 8;
+/** An address that another process has is looked for again, first so soon; after so long it is none of us. In milliseconds. */
+const patienceMs = 5_000;
 const firstRetryMs = 25;
 
 export interface NameServerOptions {
@@ -27,6 +27,8 @@ export interface NameServerOptions {
   readonly forHost?: Server | undefined;
   /** Hears of addresses that are no more, and whose sockets nobody is to keep. */
   readonly gone?: ((address: string) => void) | undefined;
+  /** Hears of addresses whose port 53 another program has. */
+  readonly taken?: ((address: string) => void) | undefined;
 }
 
 /**
@@ -36,6 +38,7 @@ export interface NameServerOptions {
 export class NameServer {
   readonly #instance: Instance;
   readonly #gone: (address: string) => void;
+  readonly #taken: (address: string) => void;
   readonly #zones: Zones;
   readonly #forwarder = new Forwarder();
   readonly #hostServers: HostServers;
@@ -45,11 +48,17 @@ export class NameServer {
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #forHost: Server | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #tries = 0;
+  /** Addresses that we could not have, since when; and those of them of which we have said so. */
+  readonly #missing = new Map<string, number>();
+  readonly #told = new Set<string>();
   #closed = false;
 
-  constructor(instance: Instance, { resolvConf, forHost, gone = () => undefined }: NameServerOptions = {}) {
+  constructor(
+    instance: Instance,
+    { resolvConf, forHost, gone = () => undefined, taken = () => undefined }: NameServerOptions = {},
+  ) {
     this.#gone = gone;
+    this.#taken = taken;
     this.#instance = instance;
     this.#zones = new Zones(instance);
     this.#hostServers = new HostServers(resolvConf);
@@ -71,7 +80,9 @@ export class NameServer {
       this.#converge();
     } catch {
       // No descriptor is left, perhaps: what is answered already goes on, and the rest is tried again.
-      this.#again(true);
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.look(), patienceMs);
+      this.#timer.unref();
     }
   }
 
@@ -92,11 +103,11 @@ export class NameServer {
       dropSockets(this.#instance, (one) => one === address);
       this.#gone(address);
     }
-    let missing = false;
+    const missing: string[] = [];
     for (const [address, name] of wanted) {
       if (this.#listeners.has(address)) continue;
       const sockets = socketsAt(this.#instance, address);
-      if (sockets === undefined) missing = true;
+      if (sockets === undefined) missing.push(address);
       else this.#listen(sockets, name);
     }
     this.#again(missing);
@@ -130,12 +141,22 @@ export class NameServer {
     }
   }
 
-  /** Another process that has an address hands it over, or ends: tried again, soon at first. */
-  #again(missing: boolean): void {
+  /** Of addresses that another process has: it hands them over, or ends: looked for again, ever more slowly. */
+  #again(missing: readonly string[]): void {
     clearTimeout(this.#timer);
-    this.#tries = missing ? this.#tries + 1 : 0;
-    if (!missing || this.#tries > maxTries) return;
-    this.#timer = setTimeout(() => this.look(), firstRetryMs * 2 ** (this.#tries - 1));
+    const now = Date.now();
+    for (const address of this.#missing.keys()) if (!missing.includes(address)) this.#missing.delete(address);
+    for (const address of missing) if (!this.#missing.has(address)) this.#missing.set(address, now);
+    const waited = missing.map((address) => now - (this.#missing.get(address) ?? now));
+    for (const [at, address] of missing.entries()) {
+      if ((waited[at] ?? 0) < patienceMs || this.#told.has(address)) continue;
+      this.#told.add(address);
+      this.#taken(address);
+    }
+    const youngest = Math.min(...waited);
+    // Who has had it for so long is none of us. It is looked for when something else changes.
+    if (youngest >= patienceMs) return;
+    this.#timer = setTimeout(() => this.look(), Math.max(firstRetryMs, youngest));
     this.#timer.unref();
   }
 

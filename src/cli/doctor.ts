@@ -14,6 +14,7 @@ import { init } from "./doctor/init.ts";
 import { kernel } from "./doctor/kernel.ts";
 import { libmnl, libseccomp } from "./doctor/libraries.ts";
 import { links } from "./doctor/links.ts";
+import { names } from "./doctor/names.ts";
 import { namespaces } from "./doctor/namespaces.ts";
 import { optionalParts } from "./doctor/optional-parts.ts";
 import { overlay } from "./doctor/overlay.ts";
@@ -25,7 +26,7 @@ import { isTerminal } from "./terminal.ts";
 /** Every check, in the order of a start. */
 export const checks: readonly Check[] = [
   ...[privileges, kernel, namespaces, overlay, cgroups, libmnl, libseccomp, firewall, links],
-  ...[bridgeFilter, forwarding, ...optionalParts, init, image, disk],
+  ...[bridgeFilter, forwarding, names, ...optionalParts, init, image, disk],
 ];
 
 /** This host, as the checks look at it. */

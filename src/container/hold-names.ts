@@ -1,4 +1,4 @@
-import { dropSockets, holdSockets, namesAddresses, socketsAt } from "../../net/dns/sockets.ts";
+import { dropSockets, holdSockets, namesAddresses } from "../../net/dns/sockets.ts";
 import type { Succession } from "../../net/dns/succession.ts";
 import type { Network } from "../../net/network.ts";
 import { messageOf } from "../core/errors.ts";
@@ -12,8 +12,6 @@ import type { Instance } from "../core/paths.ts";
 
 /** After the command has begun: a short one has ended by then, and has cost nothing. In milliseconds. */
 const waitMs = 20;
-/** So long nobody of us may have port 53 before it is said that another program has. */
-const patienceMs = 2_000;
 
 /** An address of the host's loopback. */
 interface HostAddress {
@@ -66,43 +64,34 @@ export function holdNames(instance: Instance, network: Network, foreground: stri
   holdSockets(instance, network);
 }
 
-/** Begins to answer, or to wait for it; undefined when meanwhile nobody wants it any more. */
-async function begin(
-  instance: Instance,
-  service: Service,
-  supervisor: boolean,
-  forHost?: HostAddress,
-): Promise<Succession | undefined> {
+type Say = (line: string) => void;
+
+/** Begins to answer, or to wait for it, unless meanwhile nobody wants it any more. */
+async function begin(instance: Instance, service: Service, say: Say, forHost?: HostAddress): Promise<void> {
   const { NameServer } = await import("../../net/dns/name-server.ts");
   const { Succession: Made } = await import("../../net/dns/succession.ts");
-  if (services.get(instance.state) !== service) return undefined;
+  if (services.get(instance.state) !== service) return;
+  const taken = (address: string): void =>
+    say(`warning: names are not resolved: another program has port 53 of ${address}, or the address is gone`);
   const succession = new Made(instance, {
-    first: supervisor,
-    serve: (gone) => new NameServer(instance, { forHost, gone }),
+    first: service.supervisor,
+    serve: (gone) => new NameServer(instance, { forHost, gone, taken }),
     keep: (address) => [...service.users.values()].some((addresses) => addresses.has(address)),
   });
+  service.succession = succession;
+  if (!service.supervisor) service.release = standAside(succession);
   succession.open();
-  return succession;
 }
 
 /** The command of a foreground container runs: from now on names are answered, by us or another. */
-export function answerNames(instance: Instance, id: string, say: (line: string) => void): void {
+export function answerNames(instance: Instance, id: string, say: Say): void {
   const service = services.get(instance.state);
   const addresses = service?.users.get(id);
   if (service === undefined || addresses === undefined || addresses.size === 0) return;
   if (service.succession !== undefined || service.timer !== undefined) return;
-  const complain = (): void => {
-    for (const address of addresses)
-      if (socketsAt(instance, address) === undefined)
-        say(`warning: names are not resolved: another program has port 53 of ${address}`);
-  };
   const act = async (): Promise<void> => {
     try {
-      service.succession = await begin(instance, service, false);
-      if (service.succession === undefined) return;
-      service.release = standAside(service.succession);
-      service.timer = setTimeout(complain, patienceMs);
-      service.timer.unref();
+      await begin(instance, service, say);
     } catch (error) {
       say(`warning: names are not resolved: ${messageOf(error)}`);
     }
@@ -145,19 +134,19 @@ function standAside(succession: Succession): () => void {
  */
 export async function superviseNames(
   instance: Instance,
+  say: Say,
   forHost?: HostAddress,
 ): Promise<{ readonly close: () => void }> {
   const { HostListener } = await import("../../net/dns/host-listener.ts");
   const host = forHost === undefined ? undefined : new HostListener(instance, forHost);
   const service = serviceOf(instance);
   service.supervisor = true;
-  const succession = await begin(instance, service, true, forHost);
-  service.succession = succession;
+  await begin(instance, service, say, forHost);
   return {
     close: () => {
       services.delete(instance.state);
       host?.close();
-      succession?.close();
+      service.succession?.close();
       dropSockets(instance);
     },
   };

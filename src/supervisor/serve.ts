@@ -37,7 +37,7 @@ export async function serve(
   const app = await createApp(supervisor, translators);
   const listener = new Listener((request, response) => app.routing(request, response));
   // Before any container is started again: it may ask at once.
-  const names = await superviseNames(instance, dns);
+  const names = await superviseNames(instance, say, dns);
   try {
     // Who comes early waits until all is there: connections are taken, and answered when this has returned.
     await supervisor.open();

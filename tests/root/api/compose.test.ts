@@ -60,7 +60,7 @@ describe("docker-compose", () => {
       const ofDb = JSON.parse(await ask("inspect", "--format", networks, "shop_db_1"));
       expect(ofDb).toMatchObject({ Aliases: expect.arrayContaining(["db"]) });
       expect(ofDb.DNSNames).toEqual(expect.arrayContaining(["shop_db_1", "db"]));
-      const both = "dig +short +tries=1 db shop_db_1.shop_default web";
+      const both = "dig +short +tries=1 +time=20 db shop_db_1.shop_default web";
       const found = (await run("exec", "-T", "web", "sh", "-c", both)).trim().split("\n");
       expect(found.slice(0, 2)).toEqual([ofDb.IPAddress, ofDb.IPAddress]);
       expect(found).toHaveLength(3);

@@ -5,6 +5,7 @@ import type { Check, Finding, Ground } from "../../../src/cli/doctor/check.ts";
 import { forwarding } from "../../../src/cli/doctor/forwarding.ts";
 import { kernel } from "../../../src/cli/doctor/kernel.ts";
 import { links } from "../../../src/cli/doctor/links.ts";
+import { names } from "../../../src/cli/doctor/names.ts";
 import { namespaces } from "../../../src/cli/doctor/namespaces.ts";
 import { privileges } from "../../../src/cli/doctor/privileges.ts";
 import { checks, examine, renderFindings } from "../../../src/cli/doctor.ts";
@@ -38,6 +39,17 @@ describe("checks", () => {
     expect(await look(kernel, ground({ "/proc/sys/kernel/osrelease": `${release}\n` }))).toMatchObject({
       level,
     });
+  });
+
+  test.each([
+    ["00000000:0035", "warn"],
+    ["3500007F:0035", "ok"],
+    ["00000000:0044", "ok"],
+  ])("port 53 beside %s: %s", async (address, level) => {
+    const table = `   sl  local_address rem_address   st\n  512: ${address} 00000000:0000 07\n`;
+    expect(await look(names, ground({ "/proc/net/udp": table }))).toMatchObject({ level });
+    const six = table.replace(/00000000:/, `${"0".repeat(32)}:`);
+    expect(await look(names, ground({ "/proc/net/udp6": six }))).toMatchObject({ level });
   });
 
   test("privileges", async () => {
