@@ -35,6 +35,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   rm: async () => (await import("./rm.ts")).registerRm,
   prune: async () => (await import("./prune.ts")).registerPrune,
   events: async () => (await import("./events.ts")).registerEvents,
+  seccomp: async () => (await import("./seccomp.ts")).registerSeccomp,
   gc: async () => (await import("./gc.ts")).registerGc,
   image: async () => (await import("./image.ts")).registerImage,
   volume: async () => (await import("./volume.ts")).registerVolume,

@@ -13,6 +13,7 @@ import { print, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 import { isTerminal } from "./terminal.ts";
+import type { TracedCall } from "./trace/line.ts";
 import { sampleThreads } from "./trace/sampler.ts";
 import { hasStrace, runStrace } from "./trace/strace.ts";
 import { renderTally, type TraceStyle } from "./trace/table.ts";
@@ -22,6 +23,7 @@ interface TraceOptions {
   readonly summary?: boolean;
   readonly sample?: boolean;
   readonly e?: string;
+  readonly denied?: boolean;
   readonly duration?: string;
 }
 
@@ -68,27 +70,23 @@ async function sample(record: ContainerRecord, tally: Tally, interruption: Inter
   }
 }
 
+/** What a seccomp filter, a missing capability or a device rule answers; ENOSYS is how a profile hides newer calls. */
+function isDenial(errno: string | undefined): boolean {
+  return errno === "EPERM" || errno === "EACCES" || errno === "ENOSYS";
+}
+
 async function strace(
   record: ContainerRecord,
   tally: Tally,
-  set: string | undefined,
+  { e: set, denied }: TraceOptions,
   abort: AbortSignal,
 ): Promise<void> {
   const names = new Names();
   const pids = listProcesses(detectCgroups(), record.cgroup ?? "");
   for (const pid of pids) names.of(pid);
-  const onCall = ({
-    pid,
-    name,
-    failed,
-    seconds,
-  }: {
-    pid: number;
-    name: string;
-    failed: boolean;
-    seconds: number;
-  }) => {
+  const onCall = ({ pid, name, failed, errno, seconds }: TracedCall) => {
     if (name === "execve") names.forget(pid);
+    if (denied === true && !isDenial(errno)) return;
     tally.add(names.of(pid), pid, name, { errors: failed ? 1 : 0, seconds });
   };
   await runStrace({ pids, set, onCall, abort });
@@ -120,8 +118,10 @@ async function trace(record: ContainerRecord, options: TraceOptions): Promise<vo
   const duration = parseDuration(options.duration);
   checkSet(options.e);
   const sampled = options.sample === true || !(await hasStrace());
-  if (sampled && options.e !== undefined) {
-    throw new UsageError("-e needs strace (Debian: apt-get install strace), and no --sample");
+  if (sampled && (options.e !== undefined || options.denied === true)) {
+    throw new UsageError(
+      `${options.denied === true ? "--denied" : "-e"} needs strace (Debian: apt-get install strace), and no --sample`,
+    );
   }
   if (sampled && options.sample !== true) say("strace is not installed: looking at /proc every 5 ms instead");
   using interruption = catchInterruption();
@@ -137,7 +137,7 @@ async function trace(record: ContainerRecord, options: TraceOptions): Promise<vo
   const redraw = setInterval(() => screen?.draw(renderTally(tally.rows(), style)), refreshMs);
   try {
     if (sampled) await sample(record, tally, interruption);
-    else await strace(record, tally, options.e, interruption.signal);
+    else await strace(record, tally, options, interruption.signal);
   } finally {
     clearTimeout(timer);
     clearInterval(redraw);
@@ -162,6 +162,7 @@ export function registerTrace(program: Command): void {
     .option("--summary", "no live table, only the result")
     .option("--sample", "look now and then, without strace")
     .option("-e <set>", "only these system calls: openat,read or %network, as strace has them")
+    .option("--denied", "only calls that were refused: EPERM, EACCES or ENOSYS")
     .option("--duration <seconds>", "end by itself after so long")
     .action(async (reference: string, options: TraceOptions) => {
       requireRoot("trace ...");

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly observer?: Observer | undefined;
   /** Shows a line to the user, on stderr. */
   readonly say: (line: string) => void;
+  /** Called with the container's first process when all is ready, before its command may begin. */
+  readonly beforeGo?: ((init: number) => Promise<void>) | undefined;
   /** Called after each step of the plan: tests make it throw, to see that everything is taken back. */
   readonly afterStep?: ((index: number) => void) | undefined;
 }
@@ -181,6 +183,8 @@ export async function runContainer(
     for (const step of planStart(prepared)) {
       // Signals reach us only between turns of the event loop: this is the last moment to have one of them.
       if (step.kind === "go") await new Promise((resolve) => setImmediate(resolve));
+      if (step.kind === "go" && start.launched?.child !== undefined)
+        await options.beforeGo?.(start.launched.child.pid);
       interruption.refuse();
       const begin = monotonicMs();
       await performStep(start, step);

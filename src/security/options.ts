@@ -6,6 +6,8 @@ import { nearest } from "../core/nearest.ts";
 export type SeccompSource =
   | { readonly kind: "default" }
   | { readonly kind: "unconfined" }
+  /** The default one without what ordinary services never call, whatever capabilities are granted. */
+  | { readonly kind: "strict" }
   /** A profile in docker's format. */
   | { readonly kind: "file"; readonly path: string }
   /** The profile itself, as docker's command line sends it to the API. */
@@ -43,9 +45,8 @@ function parseSeccomp(option: string, value: string): SeccompSource {
   // `builtin` is docker's name for its own profile.
   if (value === "default" || value === "builtin") return { kind: "default" };
   if (value.trimStart().startsWith("{")) return { kind: "inline", text: value };
-  if (value === "" || value === "strict") {
-    unexpected(option, "seccomp=default, seccomp=unconfined or seccomp=FILE");
-  }
+  if (value === "strict") return { kind: "strict" };
+  if (value === "") unexpected(option, "seccomp=default, seccomp=strict, seccomp=unconfined or seccomp=FILE");
   return { kind: "file", path: value };
 }
 

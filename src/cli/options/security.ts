@@ -10,7 +10,7 @@ export const securityOptions: OptionTable = {
     { flags: "--privileged", about: "all capabilities, all devices, no seccomp filter" },
     {
       flags: "--security-opt <option>",
-      about: "no-new-privileges[=false], seccomp=FILE or seccomp=unconfined",
+      about: "no-new-privileges[=false], seccomp=FILE|strict|unconfined, systempaths=unconfined",
     },
   ],
 };

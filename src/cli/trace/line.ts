@@ -3,6 +3,8 @@ export interface TracedCall {
   readonly pid: number;
   readonly name: string;
   readonly failed: boolean;
+  /** By name, of one that failed. */
+  readonly errno?: string | undefined;
   readonly seconds: number;
 }
 
@@ -22,6 +24,7 @@ export function parseLine(line: string): TracedCall | undefined {
     pid: Number(pid),
     name,
     failed: end[1] === "-1" && end[2] !== undefined,
+    ...(end[1] === "-1" && end[2] !== undefined ? { errno: end[2] } : {}),
     seconds: Number(end[3] ?? 0),
   };
 }

@@ -10,6 +10,7 @@ import { digest } from "./digest.ts";
 import { parseSeccompProfile } from "./profile.ts";
 import { resolveProfile } from "./resolve.ts";
 import { defaultProfileDigest, type ProfileSource, profileName, readProfile } from "./source.ts";
+import { strictProfile } from "./strict.ts";
 
 /** Raised when the same profile would be compiled to another filter. */
 const FORMAT = "mdocker seccomp filter 1";
@@ -79,9 +80,10 @@ export function seccompFilter(
   source: ProfileSource,
   caps: readonly string[],
 ): CompiledSeccomp {
-  const text = source.kind === "default" ? undefined : readProfile(source);
+  const ours = source.kind === "default" || source.kind === "strict";
+  const text = ours ? undefined : readProfile(source);
   const target = {
-    caps,
+    caps: source.kind === "strict" ? [] : caps,
     arch: process.arch,
     kernel: readFileSync("/proc/sys/kernel/osrelease", "utf8").trim(),
   };
@@ -94,7 +96,8 @@ export function seccompFilter(
   const cached = bytes === undefined ? undefined : decode(keyBytes, bytes);
   if (cached !== undefined) return cached;
 
-  const profile = parseSeccompProfile(text ?? readProfile(source), name);
+  const read = parseSeccompProfile(text ?? readProfile(source), name);
+  const profile = source.kind === "strict" ? strictProfile(read) : read;
   const compiled = compileSeccomp(resolveProfile(profile, target), name);
   keep(folder, path, encode(keyBytes, compiled));
   return compiled;

@@ -53,8 +53,8 @@ function actionValue(action: string, errno: number | undefined): number {
   return carries ? value + (errno ?? EPERM) : value;
 }
 
-/** The native number first. */
-function architectureNumbers(profile: OciSeccomp, file: string): number[] {
+/** The AUDIT_ARCH_* numbers of a profile, the native one first. @throws UsageError for an unknown one. */
+export function architectureNumbers(profile: OciSeccomp, file: string): number[] {
   const found = new Set([architectures[nativeArchitecture(process.arch)] ?? 0]);
   for (const name of profile.architectures ?? []) {
     const number = architectures[name];

@@ -13,7 +13,7 @@ export const defaultProfileDigest = "495aa05e1a7c7f90";
 /** The name of a profile in messages and explanations. */
 export function profileName(source: ProfileSource): string {
   if (source.kind === "file") return source.path;
-  return source.kind === "default" ? "default" : "(inline)";
+  return source.kind === "inline" ? "(inline)" : source.kind;
 }
 
 function defaultProfilePath(): string {
@@ -26,13 +26,13 @@ function defaultProfilePath(): string {
  */
 export function readProfile(source: ProfileSource): string {
   if (source.kind === "inline") return source.text;
-  if (source.kind === "default") return readFileSync(defaultProfilePath(), "utf8");
+  if (source.kind !== "file") return readFileSync(defaultProfilePath(), "utf8");
   try {
     return readFileSync(source.path, "utf8");
   } catch (cause) {
     const reason = hasErrno(cause, "ENOENT") ? "no such file" : messageOf(cause);
     throw new UsageError(
-      `--security-opt: seccomp=${source.path}: ${reason}: expected a profile in docker's format, default or unconfined`,
+      `--security-opt: seccomp=${source.path}: ${reason}: expected a profile in docker's format, default, strict or unconfined`,
       { cause },
     );
   }

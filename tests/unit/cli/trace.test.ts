@@ -13,7 +13,7 @@ describe("lines of strace", () => {
     ],
     [
       "7 wait4(-1, 0x7f, WNOHANG, NULL) = -1 ECHILD (No child processes) <0.000008>",
-      { pid: 7, name: "wait4", failed: true, seconds: 0.000008 },
+      { pid: 7, name: "wait4", failed: true, errno: "ECHILD", seconds: 0.000008 },
     ],
     ["7 lseek(1, -1, SEEK_CUR) = -1 <0.1>", { pid: 7, name: "lseek", failed: false, seconds: 0.1 }],
     ["7 exit_group(0) = ?", { pid: 7, name: "exit_group", failed: false, seconds: 0 }],
@@ -25,7 +25,7 @@ describe("lines of strace", () => {
     ],
     [
       '7 openat(AT_FDCWD, "a = 5 <9.9>") = -1 ENOENT (No such file or directory) <0.000003>',
-      { pid: 7, name: "openat", failed: true, seconds: 0.000003 },
+      { pid: 7, name: "openat", failed: true, errno: "ENOENT", seconds: 0.000003 },
     ],
   ])("%s", (line, expected) => {
     expect(parseLine(line)).toEqual(expected);
