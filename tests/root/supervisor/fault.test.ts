@@ -16,12 +16,18 @@ import { openFifo } from "../../../src/sys/fifo.ts";
 import { isAlive, type ProcessIdentity } from "../../../src/sys/process.ts";
 import { reap } from "../../../src/sys/spawn.ts";
 import { openDescriptors, withEngine } from "../../harness/engine.ts";
+import { runHere } from "../../harness/netns.ts";
 import { expectNothingLeft, type Snapshot, takeSnapshot } from "../../harness/snapshot.ts";
 
-const network: RunRequest["network"] = {
+const network = {
   kind: "bridge",
   attachments: [{ network: "bridge", ifname: "eth0", aliases: [] }],
+} as const;
+const published: RunRequest["network"] = {
+  ...network,
+  ports: [{ protocol: "tcp", containerPort: 80, hostPort: 18_080 }],
 };
+
 const limited: Partial<RunRequest> = {
   args: ["/bin/sleep", "1000"],
   detached: true,
@@ -46,14 +52,17 @@ describe("a start of a created container that fails after any step leaves it as 
     ["pipes", limited],
     ["stdin of its own", { ...limited, interactive: true, stdinOnce: true }],
     ["a terminal", { ...limited, terminal: true, interactive: true }],
+    ["a published port", { ...limited, network: published }],
   ])(
     "%s",
     async (_, changes) => {
       await withEngine(async ({ instance, request, run, said, expectSame, expectClean }) => {
+        // A port of the host is bound to 127.0.0.1.
+        runHere("ip", "link", "set", "lo", "up");
         const wanted = request(changes);
         const kinds = planStart(await prepare(instance, wanted))
           .map(({ kind }) => kind)
-          .slice(1);
+          .filter((kind) => kind !== "reserve");
         // What is loaded and opened once for the life of this process.
         expect(await run(request({ network }))).toBe(0);
         await expectSame(openDescriptors());

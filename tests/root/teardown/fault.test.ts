@@ -4,10 +4,15 @@ import { planStart } from "../../../src/container/plan.ts";
 import { prepare } from "../../../src/container/prepare.ts";
 import type { RunRequest } from "../../../src/container/request.ts";
 import { openDescriptors, withEngine } from "../../harness/engine.ts";
+import { runHere } from "../../harness/netns.ts";
 
-const bridge: RunRequest["network"] = {
+const bridge = {
   kind: "bridge",
   attachments: [{ network: "bridge", ifname: "eth0", aliases: [] }],
+} as const;
+const published: RunRequest["network"] = {
+  ...bridge,
+  ports: [{ protocol: "tcp", containerPort: 80, hostPort: 18_080 }],
 };
 
 const limited: Partial<RunRequest> = {
@@ -23,6 +28,7 @@ describe("a failure after any step of the plan is reported as it is, and leaves 
   test.each([
     ["bridge network and limits", { ...limited, network: bridge }],
     ["no network", limited],
+    ["a published port", { args: ["/bin/sleep", "1000"], network: published }],
     ["kept, in case it comes to run", { ...limited, keep: true }],
     ["read-only and without init", { ...limited, init: false, readOnlyRoot: true }],
     ["a terminal", { ...limited, terminal: true, interactive: true }],
@@ -30,6 +36,8 @@ describe("a failure after any step of the plan is reported as it is, and leaves 
     "%s",
     async (_, changes) => {
       await withEngine(async ({ instance, request, run, said, expectSame, expectClean }) => {
+        // A port of the host is bound to 127.0.0.1.
+        runHere("ip", "link", "set", "lo", "up");
         const wanted = request(changes);
         const kinds = planStart(await prepare(instance, wanted)).map(({ kind }) => kind);
         expect(kinds.at(-1)).toBe("go");
