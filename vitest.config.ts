@@ -1,5 +1,8 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
+/** What hangs is found by its limit; in the virtual machine, where each process takes 10 ms to start, later. */
+const slowness = process.env["VMRUN"] === undefined ? 1 : 4;
+
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
@@ -20,10 +23,10 @@ const config: ViteUserConfig = defineConfig({
           // Namespaces belong to the thread that entered them: forks, and one file at a time where the kernel is shared.
           pool: "forks",
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          testTimeout: 60_000 * slowness,
+          hookTimeout: 120_000 * slowness,
           // One second, the default, is soon over where two processors have much to do.
-          expect: { poll: { timeout: 30_000, interval: 20 } },
+          expect: { poll: { timeout: 30_000 * slowness, interval: 20 } },
         },
       },
       {

@@ -56,7 +56,7 @@ export function startCommand(command: readonly string[], options: CommandOptions
   // A command may end before it has read all its input: that is no failure of ours.
   child.stdin.on("error", () => undefined);
 
-  const deadline = options.deadline ?? 50_000;
+  const deadline = options.deadline ?? (process.env["VMRUN"] === undefined ? 50_000 : 200_000);
   let late = false;
   const timer = setTimeout(() => {
     late = true;

@@ -39,7 +39,6 @@ async function start({ engine, supervisor }: Site, memory: object): Promise<stri
   return record.id;
 }
 
-const soon = { timeout: 20_000, interval: 20 };
 const actions = (site: Site, wanted: string): EngineEvent[] =>
   site.events.filter(({ action }) => action === wanted);
 
@@ -49,20 +48,18 @@ test("a soft limit that is crossed is told once for each time, with the process 
     const id = await start(site, { reservation: 24 * MiB });
     const stdin = supervisor.attach(id).stdin;
     stdin?.write(grow);
-    await expect.poll(() => actions(site, "soft_limit").length, soon).toBe(1);
+    await expect.poll(() => actions(site, "soft_limit").length).toBe(1);
     const [{ actor }] = actions(site, "soft_limit") as [EngineEvent];
     expect(actor.attributes).toMatchObject({ name: "grows", limit: String(24 * MiB) });
-    expect(Number(actor.attributes["usage"])).toBeGreaterThan(24 * MiB);
+    expect(Number(actor.attributes["usage"])).toBeGreaterThanOrEqual(24 * MiB);
     expect(["bash", "head", "tr"]).toContain(actor.attributes["process"]);
     expect(Number(actor.attributes["resident"])).toBeGreaterThan(0);
     // More is no news; neither is a little less.
     stdin?.write("y=$(head -c 8000000 /dev/zero | tr '\\0' a); echo done\n");
     stdin?.write(shrink);
-    await expect
-      .poll(() => supervisor.find(id).softLimit, soon)
-      .toMatchObject({ crossings: 1, above: false });
+    await expect.poll(() => supervisor.find(id).softLimit).toMatchObject({ crossings: 1, above: false });
     stdin?.write(grow);
-    await expect.poll(() => supervisor.find(id).softLimit, soon).toMatchObject({ crossings: 2, above: true });
+    await expect.poll(() => supervisor.find(id).softLimit).toMatchObject({ crossings: 2, above: true });
     expect(actions(site, "soft_limit").length).toBe(2);
     expect(describeState(supervisor.find(id))).toMatchObject({ SoftLimitCrossings: 2 });
     expect(engine.said).toEqual([
@@ -86,14 +83,14 @@ test("a soft limit may come later, and is watched by the next supervisor too", a
     const attached = supervisor.attach(id);
     await supervisor.update(id, { resources: { memory: { reservation: 24 * MiB } } });
     attached.stdin?.write(grow);
-    await expect.poll(() => supervisor.find(id).softLimit?.crossings, soon).toBe(1);
+    await expect.poll(() => supervisor.find(id).softLimit?.crossings).toBe(1);
     await supervisor.close({ stop: false });
     const next = await createSupervisor(engine.instance, (line) => engine.said.push(line));
     // It is still above: that is known already.
     next.attach(id).stdin?.write(shrink);
-    await expect.poll(() => next.find(id).softLimit, soon).toMatchObject({ crossings: 1, above: false });
+    await expect.poll(() => next.find(id).softLimit).toMatchObject({ crossings: 1, above: false });
     next.attach(id).stdin?.write(grow);
-    await expect.poll(() => next.find(id).softLimit, soon).toMatchObject({ crossings: 2, above: true });
+    await expect.poll(() => next.find(id).softLimit).toMatchObject({ crossings: 2, above: true });
     await next.remove(id, { force: true, volumes: false });
     await next.close({ stop: false });
   });
@@ -105,7 +102,7 @@ test("a process that is killed for want of memory is told at once, also when the
     const id = await start(site, { limit: 24 * MiB, swap: 24 * MiB });
     const { stdin } = supervisor.attach(id);
     stdin?.write("tail /dev/zero\n");
-    await expect.poll(() => actions(site, "oom").length, soon).toBeGreaterThan(0);
+    await expect.poll(() => actions(site, "oom").length).toBeGreaterThan(0);
     expect(supervisor.find(id).state).toBe("running");
     const before = actions(site, "oom").length;
     await supervisor.stop(id, { timeout: 0 });
