@@ -21,6 +21,9 @@ export const optionalParts: readonly Check[] = [
     "network impair has no delay, loss, duplicates, corruption and reordering: --rate, --down and --mtu work",
   ),
   part("sch_tbf", "CONFIG_NET_SCH_TBF", "network impair has no --rate"),
-  part("8021q", "CONFIG_VLAN_8021Q", "no VLAN links"),
+  part("macvlan", "CONFIG_MACVLAN", "no networks of driver macvlan"),
+  part("ipvlan", "CONFIG_IPVLAN", "no networks of driver ipvlan"),
+  part("vxlan", "CONFIG_VXLAN", "no networks of driver vxlan"),
+  part("8021q", "CONFIG_VLAN_8021Q", "no VLAN links: no -o vlan, and no -o parent=eth0.50"),
   part("wireguard", "CONFIG_WIREGUARD", "no WireGuard links"),
 ];
