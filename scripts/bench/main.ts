@@ -18,6 +18,7 @@ import { exec } from "./exec.ts";
 import { growth } from "./growth.ts";
 import { memory } from "./memory.ts";
 import { names } from "./names.ts";
+import { networks } from "./networks.ts";
 import { peerHostScript, startPeers } from "./peers.ts";
 import { table } from "./table.ts";
 import { throughput } from "./throughput.ts";
@@ -33,6 +34,7 @@ const benches: readonly Bench[] = [
   burst,
   api,
   crowd,
+  networks,
   throughput,
   names,
   memory,
