@@ -62,7 +62,6 @@ describe.runIf(inMachine)("on a kernel with VLANs and ipvlan", () => {
       outside.run("ip", "link", "add", "up0.50", "link", "up0", "type", "vlan", "id", "50");
       outside.run("ip", "address", "add", "10.50.0.1/24", "dev", "up0.50");
       outside.run("ip", "link", "set", "up0.50", "up");
-      const fresh = runHere("ip", "-o", "-brief", "link");
       const network: Network = { ...lan, parent: "up0.50", ...change };
       const done: PerformedAction[] = [];
       const live = await ensureNetwork(site.instance, network, (action) => done.push(action));
@@ -80,7 +79,6 @@ describe.runIf(inMachine)("on a kernel with VLANs and ipvlan", () => {
       expect(await removeNetwork(site.instance, network)).toBe(true);
       expect(runHere("ip", "-o", "link")).not.toContain("up0.50");
       expect(hostState()).not.toContain("MDOCKER");
-      expect(runHere("ip", "-o", "-brief", "link")).toBe(fresh);
     });
   });
 });
