@@ -23,15 +23,17 @@ test("ten clients at once on the same few containers lose nothing and leave noth
   await withEngine(async (engine) => {
     expect(await engine.run(engine.request({ network }))).toBe(0);
     const say = (line: string): number => engine.said.push(line);
-    const supervisor = await createSupervisor(engine.instance, say);
-    // What the event loop opens once: inotify, for one.
-    const warm = await supervisor.create(
-      engine.request({ name: "warm", args: ["/bin/sleep", "1000"], network }),
-    );
-    await supervisor.start(warm.record.id);
-    await stopContainer(engine.instance, supervisor.find("warm"), { timeout: 0 });
-    await supervisor.remove("warm", { force: true, volumes: false });
+    // What the event loop opens once: inotify, for one. By another supervisor, which closes what it has opened itself.
+    const first = await createSupervisor(engine.instance, say);
+    const warm = await first.create(engine.request({ name: "warm", args: ["/bin/sleep", "1000"], network }));
+    await first.start(warm.record.id);
+    await stopContainer(engine.instance, first.find("warm"), { timeout: 0 });
+    await first.remove("warm", { force: true, volumes: false });
+    await first.close({ stop: false });
+    // A handle that is closed is closed in the next turn of the event loop.
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const descriptors = openDescriptors();
+    const supervisor = await createSupervisor(engine.instance, say);
     const names = ["north", "south", "west", "mid"];
     const counts: Record<string, number> = {};
     const client = async (seed: number): Promise<void> => {
