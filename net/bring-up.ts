@@ -63,6 +63,8 @@ function describeUp(network: Network): PlannedAction {
 
 /** What {@link ensureNetwork} would do now. Reads only. */
 export function describeBringUp(instance: Instance, network: Network): PlannedAction[] {
+  // There is nothing to look at where a cable will be.
+  if (network.driver === "link") return [];
   if (seemsUp(instance, network) !== undefined) return [describeUp(network)];
   return describeNetwork(network, expectedMtu(instance, network));
 }

@@ -30,13 +30,17 @@ function addressSteps(endpoint: Endpoint): NetlinkStep[] {
 
 /** The default routes that lead by an interface. */
 export function routeSteps(
-  endpoint: Pick<Endpoint, "ifname" | "gateway" | "gateway6" | "direct" | "replace">,
+  endpoint: Pick<Endpoint, "ifname" | "gateway" | "gateway6" | "direct" | "replace"> &
+    Partial<Pick<Endpoint, "hostName">>,
 ): NetlinkStep[] {
-  const { ifname, gateway, gateway6, direct, replace } = endpoint;
+  const { ifname, gateway, gateway6, direct, replace, hostName } = endpoint;
   const common = {
     kind: "default-route",
     ...(replace === true && { replace }),
-    reason: "everything else leaves by the bridge",
+    reason:
+      hostName === ""
+        ? "everything else leaves by the router outside"
+        : "everything else leaves by the bridge",
   } as const;
   const straight = { ...common, link: ifname, reason: "the kernel outside routes everything else" };
   const steps: NetlinkStep[] = [];
