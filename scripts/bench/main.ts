@@ -16,6 +16,7 @@ import { crowd } from "./crowd.ts";
 import { engine } from "./engine.ts";
 import { exec } from "./exec.ts";
 import { growth } from "./growth.ts";
+import { isolation } from "./isolation.ts";
 import { memory } from "./memory.ts";
 import { names } from "./names.ts";
 import { networks } from "./networks.ts";
@@ -40,6 +41,7 @@ const benches: readonly Bench[] = [
   memory,
   growth,
   costs,
+  isolation,
 ];
 const variable = "MDOCKER_BENCH";
 
