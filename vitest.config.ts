@@ -13,6 +13,7 @@ const config: ViteUserConfig = defineConfig({
           environment: "node",
           // Five seconds, the default, are too few for a thousand examples on a busy machine.
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

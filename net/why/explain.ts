@@ -7,6 +7,7 @@ import {
   withConntrack,
 } from "../netlink/conntrack.ts";
 import { AF_INET, AF_INET6, type Family } from "../netlink/ip.ts";
+import type { LinkDetail } from "../netlink/link-detail.ts";
 import { answerFlow, translateBack } from "./answer.ts";
 import type { Case } from "./case.ts";
 import { checkEntries } from "./checks/conntrack.ts";
@@ -113,7 +114,13 @@ export async function explainPath(asked: Inquiry): Promise<Explanation> {
   const family: Family = six ? AF_INET6 : AF_INET;
   const scene = await lookAround(asked, family);
   const flow = { protocol, destination, destinationPort: port };
-  const there = followPacket(scene, { station: scene.from, flow });
+  const entry = asked.outside === true ? uplinkOf(scene.host) : undefined;
+  const there = followPacket(
+    scene,
+    entry === undefined
+      ? { station: scene.from, flow }
+      : { station: scene.host, incoming: entry.link, flow: { ...flow, source: entry.source } },
+  );
   const back = followBack(scene, there);
   const last = there.legs.at(-1);
   const arrived = there.end === "delivered" ? last?.station : undefined;
@@ -157,8 +164,11 @@ export async function explainPath(asked: Inquiry): Promise<Explanation> {
     ...checkWay(it, there, false),
     ...(port === undefined ? [] : [checkEntries(it, entries)].flatMap((hop) => hop ?? [])),
     ...(back === undefined ? [] : checkWay(it, back, true).map((hop) => ({ ...hop, back: true }))),
+    ...(asked.name === undefined ? [] : [asked.name]),
   ];
   const watched = [...new Set([asked.from, asked.host, ...(asked.to === undefined ? [] : [asked.to])])];
+  const source = there.legs[0]?.flow.source || "?";
+  if (asked.outside === true) return { ...weigh(hops, undefined, undefined), hops, source, destination };
   const failed = hops.some(({ status }) => status === "fail");
   const patience = failed ? brief : thorough;
   const { result, seen } = probe(asked.from.netns, { protocol, destination, port, patience }, watched);
@@ -179,9 +189,16 @@ export async function explainPath(asked: Inquiry): Promise<Explanation> {
     hops: all,
     probe: result,
     large,
-    source: there.legs[0]?.flow.source || "?",
+    source,
     destination,
   };
+}
+
+/** Where the outside is: the link of the default route, and the router there. */
+function uplinkOf({ facts }: Station): { readonly link: LinkDetail; readonly source: string } | undefined {
+  const route = facts.routes.find(({ prefixLength, gateway }) => prefixLength === 0 && gateway !== undefined);
+  const link = linkOf(facts, route?.link);
+  return link === undefined || route?.gateway === undefined ? undefined : { link, source: route.gateway };
 }
 
 /** The way of the answer, from where the packet arrives or leaves our sight. */
@@ -191,7 +208,7 @@ function followBack(scene: Scene, there: Way): Way | undefined {
   if (last === undefined || there.flow.source === "") return undefined;
   const flow = answerFlow(there.flow);
   if (there.end === "delivered") return followPacket(scene, { station: last.station, flow, translatedBack });
-  if (there.end !== "beyond" || last.station === scene.from) return undefined;
+  if (there.end !== "beyond" || last.incoming === undefined) return undefined;
   const incoming = linkOf(last.station.facts, last.out?.index);
   return incoming === undefined
     ? undefined

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { addCapture } from "./network/capture.ts";
 import { addConnect } from "./network/connect.ts";
 import { addCreate } from "./network/create.ts";
+import { addGraph } from "./network/graph.ts";
 import { addImpair } from "./network/impair.ts";
 import { addInspect } from "./network/inspect.ts";
 import { addList } from "./network/list.ts";
@@ -25,5 +26,6 @@ export function registerNetwork(program: Command): void {
   addResolve(network);
   addImpair(network);
   addWhy(network);
+  addGraph(network);
   addCapture(network);
 }

@@ -14,7 +14,7 @@ export function checkTable(it: Case): Hop | undefined {
   const seen = `${count} of ${max} entries`;
   if (Number(max) > 0 && Number(count) >= Number(max)) {
     return fail(place, "conntrack-full", `${seen}: new connections are dropped`, {
-      mend: [`sysctl -w net.netfilter.nf_conntrack_max=${Math.max(Number(max) * 4, 65536)}`],
+      mend: [`nsenter -t 1 -n sysctl -w net.netfilter.nf_conntrack_max=${Math.max(Number(max) * 4, 65536)}`],
     });
   }
   return Number(count) > Number(max) * 0.9 ? note(place, `${seen}: nearly full`) : pass(place, seen);

@@ -67,7 +67,7 @@ export function checkCable(scene: Scene, station: Station, given: Given): Hop {
   const bridge = linkNamed(host.facts, given.bridge);
   if (bridge === undefined) {
     return fail(place, "bridge-missing", `there is no bridge ${given.bridge}`, {
-      mend: ["mdocker network reload", `ip link set ${given.hostName} master ${given.bridge}`],
+      mend: ["mdocker network reload"],
     });
   }
   if (end.master !== bridge.index) {

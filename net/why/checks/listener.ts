@@ -48,6 +48,17 @@ export function checkListener(it: Case, leg: Leg): Hop | undefined {
     return fail(place, "loopback-only", `listens on ${loopback.address}:${port} only`, { evidence, mend });
   }
   if (station.kind === "host") {
+    const published = it.mappings.find((one) => one.hostPort === port && one.protocol === protocol);
+    if (published !== undefined) {
+      const where = `${published.hostAddress}:${port}`;
+      const mend = `mdocker run -p ${destination}:${port}:${published.containerPort} ...`;
+      return fail(
+        place,
+        "unpublished-port",
+        `${published.container} has published it on ${where} only, not on ${destination}`,
+        { evidence, mend: [mend] },
+      );
+    }
     const behind = it.containerListeners.find(
       ({ listener }) => listener.port === port && listener.protocol === protocol,
     );
@@ -58,7 +69,10 @@ export function checkListener(it: Case, leg: Leg): Hop | undefined {
       `nobody on the host has ${showTarget(flow)}`,
       {
         evidence,
-        mend: behind === undefined ? [] : [`mdocker run -p ${destination}:${port}:${port}/${protocol} ...`],
+        mend:
+          behind === undefined
+            ? []
+            : [`mdocker run -p ${destination}:${port}:${port}${protocol === "udp" ? "/udp" : ""} ...`],
       },
     );
   }

@@ -2,13 +2,24 @@ import type { LinkDetail } from "../../netlink/link-detail.ts";
 import { formatHandle, type Qdisc, rootParent } from "../../netlink/qdisc.ts";
 import { parseNetem } from "../../netlink/qdisc-netem.ts";
 import { parseTbf } from "../../netlink/qdisc-tbf.ts";
+import type { Facts } from "../facts.ts";
 import { fail, type Hop, note, pass, suspect } from "../hop.ts";
 import { enter, type Station } from "../station.ts";
 import type { Leg } from "../way.ts";
 
 /** An echo request with its Ethernet header; nothing useful is smaller. */
 const smallest = 98;
-const plain = new Set(["noqueue", "pfifo_fast", "fq_codel", "fq", "mq", "pfifo", "codel", "sfq", "cake"]);
+const plain: ReadonlySet<string> = new Set([
+  "noqueue",
+  "pfifo_fast",
+  "fq_codel",
+  "fq",
+  "mq",
+  "pfifo",
+  "codel",
+  "sfq",
+  "cake",
+]);
 
 /** What a queueing discipline does to packets, in a few words; `loses`: nothing gets through. */
 function describeQdisc(qdisc: Qdisc, mtu: number): { readonly text: string; readonly loses: boolean } {
@@ -72,4 +83,11 @@ export function checkQueues({ devices, out, station }: Leg): Hop[] {
     out !== undefined && !senders.some(({ link }) => link === out) ? [{ station, link: out }] : [];
   const hops = [...first, ...senders].flatMap(({ station: at, link }) => checkQueue(at, link) ?? []);
   return hops;
+}
+
+/** What delays, limits or loses packets that leave by a link, in words; none for the queues that every link has. */
+export function describeQueues({ qdiscs }: Pick<Facts, "qdiscs">, link: LinkDetail): string[] {
+  return qdiscs
+    .filter((one) => one.link === link.index && !plain.has(one.kind))
+    .map((qdisc) => describeQdisc(qdisc, link.mtu).text);
 }

@@ -16,7 +16,7 @@ export function addWhy(network: Command): void {
         "fails it shows the evidence and the commands that mend it. The exit code is 0 when the packet gets through and " +
         "every hop is as it should be, else 1.",
     )
-    .argument("<from>", "a container, or host")
+    .argument("<from>", "a container, host, or outside")
     .argument(
       "<to>",
       "a container, host, outside, an address or a name; with :PORT or :PORT/udp for a service",

@@ -13,6 +13,7 @@ import type { Instance } from "../../core/paths.ts";
 import { listNetworks } from "../networks.ts";
 import type { ContainerRecord } from "../record.ts";
 import { findContainer, isLive, listContainers } from "../refresh.ts";
+import { checkName, lookUpName } from "./name.ts";
 import { Participants } from "./participants.ts";
 import { parseTarget, type Target } from "./target.ts";
 
@@ -43,7 +44,8 @@ function goneHop(record: ContainerRecord): Hop {
   if (record.state === "exited" || record.state === "dead" || record.state === "restarting") {
     const { exit } = record;
     const how = exit === undefined ? "" : ` with ${exit.code} at ${exit.at}`;
-    const killed = exit?.code === 137 && exit.reason === undefined;
+    const killed =
+      record.state === "exited" && (exit === undefined || (exit.code === 137 && exit.reason === undefined));
     return fail(
       place,
       killed ? "namespace-gone" : "not-running",
@@ -68,6 +70,12 @@ function goneHop(record: ContainerRecord): Hop {
 interface Resolved {
   readonly destination: string;
   readonly to: Participant | undefined;
+  /** Port of the host that leads there. */
+  readonly port?: number | undefined;
+  /** What came of a name that is no container's. */
+  readonly name?: Hop | undefined;
+  /** Where to go instead: to the server that does not tell. */
+  readonly instead?: { readonly protocol: "udp"; readonly port: number } | undefined;
 }
 
 /** Explains why one reaches the other, or does not. @throws UsageError for words that name nothing. */
@@ -91,7 +99,8 @@ export async function explainWhy(instance: Instance, fromWord: string, toWord: s
     source: "?",
     destination: target.host,
   });
-  const fromRecord = fromWord === "host" ? undefined : findContainer(instance, fromWord);
+  const outside = fromWord === "outside";
+  const fromRecord = fromWord === "host" || outside ? undefined : findContainer(instance, fromWord);
   const from = fromRecord === undefined ? host : open(fromRecord);
   if (from === undefined) return stopped(goneHop(fromRecord as ContainerRecord));
   const others = records
@@ -124,7 +133,15 @@ export async function explainWhy(instance: Instance, fromWord: string, toWord: s
   const resolved =
     toRecord === undefined
       ? resolvePlace({ target, host, from, others, mappings })
-      : resolveContainer(from, open(toRecord) ?? host, networks);
+      : outside
+        ? resolveInside(target, host, open(toRecord) ?? host, mappings)
+        : resolveContainer(from, open(toRecord) ?? host, networks);
+  const named = toRecord?.name === target.host ? resolved.to : undefined;
+  const name =
+    resolved.name ??
+    (named === undefined || named === from || from.kind === "host" || named.kind === "host"
+      ? undefined
+      : nameOf(from, target.host, named));
   const explanation = await explainPath({
     owner: instance.prefix,
     networks,
@@ -133,11 +150,29 @@ export async function explainWhy(instance: Instance, fromWord: string, toWord: s
     from,
     to: resolved.to,
     others: others.filter((one) => one !== from && one !== resolved.to),
-    protocol: target.protocol,
+    protocol: resolved.instead?.protocol ?? target.protocol,
     destination: resolved.destination,
-    port: target.port,
+    name,
+    outside,
+    port: resolved.instead?.port ?? resolved.port ?? target.port,
   });
   return { ...words, ...explanation };
+}
+
+/** How the asker's own resolver knows a container. */
+function nameOf(from: Participant, name: string, to: Participant): Hop {
+  const theirs = to.given.map(({ network }) => network);
+  const shared = theirs.filter((network) => from.given.some((one) => one.network === network));
+  return checkName({
+    from,
+    name,
+    lookup: lookUpName(from, name),
+    expected: to.given
+      .filter(({ network }) => shared.length === 0 || shared.includes(network))
+      .map(({ address }) => address),
+    shared,
+    theirs: theirs[0],
+  });
 }
 
 /** The address of a container that is nearest to the asker: on a network where both may talk, else its first. */
@@ -152,11 +187,53 @@ function resolveContainer(from: Participant, to: Participant, networks: readonly
   return { destination: address, to };
 }
 
+/** A container as the outside would reach it: by a published port, else directly, as if it had a route there. */
+function resolveInside(
+  target: Target,
+  host: Participant,
+  to: Participant,
+  mappings: readonly Mapping[],
+): Resolved {
+  const mapping = mappings.find(
+    ({ container, containerPort, protocol, hostAddress = "0.0.0.0" }) =>
+      container === to.name &&
+      containerPort === target.port &&
+      protocol === target.protocol &&
+      !hostAddress.startsWith("127."),
+  );
+  if (mapping === undefined) return resolveContainer(host, to, []);
+  const { addresses, links } = collectFacts(host.netns, AF_INET);
+  const own = addresses.find(
+    ({ link, address }) =>
+      !address.startsWith("127.") && links.some(({ index, kind }) => index === link && kind !== "bridge"),
+  );
+  const all = mapping.hostAddress === undefined || mapping.hostAddress === "0.0.0.0";
+  return {
+    destination: all ? (own?.address ?? "127.0.0.1") : (mapping.hostAddress ?? ""),
+    to,
+    port: mapping.hostPort,
+  };
+}
+
 function gatewayOf({ given, kind, netns }: Participant): string | undefined {
   if (kind === "host") return undefined;
   const gateway = given.find((one) => one.gateway !== undefined)?.gateway;
   if (gateway !== undefined) return gateway;
   return collectFacts(netns, AF_INET).routes.find((route) => route.prefixLength === 0)?.gateway;
+}
+
+/** A name that is no container's: where it leads, or, if nobody tells, the way to who should. */
+function resolveName(question: PlaceQuestion): Resolved {
+  const { target, from } = question;
+  const lookup = lookUpName(from, target.host);
+  const name = checkName({ from, name: target.host, lookup, expected: [], shared: [], theirs: undefined });
+  const place = (host: string) => resolvePlace({ ...question, target: { ...target, host } });
+  const [address] = lookup.addresses;
+  if (address !== undefined) return { ...place(address), name };
+  const [server] = lookup.servers;
+  if (server === undefined)
+    throw new NotFoundError(`${target.host}: no such container, and ${from.name} has no name server`);
+  return { ...place(server), name, instead: { protocol: "udp", port: 53 } };
 }
 
 interface PlaceQuestion {
@@ -179,7 +256,7 @@ function resolvePlace({ target, host, from, others, mappings }: PlaceQuestion): 
   }
   const destination = target.host === "host" ? (gatewayOf(from) ?? "127.0.0.1") : target.host;
   if (!isAddress(destination)) {
-    throw new NotFoundError(`no such container, and no address: ${target.host}`);
+    return resolveName({ target, host, from, others, mappings });
   }
   if (
     !isOwn(collectFacts(host.netns, familyOf(destination)), destination) ||

@@ -1,6 +1,6 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, beforeAll, expect, vi } from "vitest";
 import type { FaultId } from "../../../../net/why/faults.ts";
 import { explainWhy, type WhyAnswer } from "../../../../src/container/why/why.ts";
 import { home } from "../../../../src/core/home.ts";
@@ -24,8 +24,11 @@ export interface WhySite {
   ) => Promise<WhyAnswer>;
 }
 
-/** Makes the host and runs `setUp` (shell) on it before the tests of the calling file. */
-export function whySite(setUp: (host: TestHost) => Promise<void>): WhySite {
+/**
+ * Makes the host and runs `setUp` on it before the tests of the calling file.
+ * @param quiet Without a supervisor from then on.
+ */
+export function whySite(setUp: (host: TestHost) => Promise<void>, quiet = true): WhySite {
   let made: { host: TestHost; close: () => Promise<void> } | undefined;
   const host = (): TestHost => {
     if (made === undefined) throw new Error("the host is there from beforeAll on");
@@ -34,6 +37,8 @@ export function whySite(setUp: (host: TestHost) => Promise<void>): WhySite {
   beforeAll(async () => {
     made = await makeTestHost({ image: await sharedLabImage() });
     await setUp(made.host);
+    // It would mend what is broken on purpose. Containers live on without it.
+    if (quiet) await endSupervisor(made.host.place, "SIGKILL");
   });
   afterAll(async () => {
     if (made === undefined) return;
@@ -42,6 +47,8 @@ export function whySite(setUp: (host: TestHost) => Promise<void>): WhySite {
       await endSupervisor(place);
       await made.host.hostRun(["sh", "-c", "for c in $($MDOCKER ps -aq); do $MDOCKER rm -f $c; done"]);
       await endSupervisor(place);
+      // One that was killed has left it.
+      rmSync(join(place.state, "mdocker.sock"), { force: true });
       await made.host.mdocker(["gc", "--networks"]);
       await expectNothingLeft(fresh, "gone");
     } finally {
@@ -79,8 +86,17 @@ export function whySite(setUp: (host: TestHost) => Promise<void>): WhySite {
       });
       expect(answer.verdict).not.toBe("reachable");
       await sh(...(answer.cause?.mend ?? ["false: nothing was printed that mends it"]));
-      const { verdict, cause, remarks, probe } = await why(from, to);
-      expect({ verdict, cause, remarks, probe }).toMatchObject({ verdict: "reachable", cause: undefined });
+      // What was started or set up just now may take a moment to answer.
+      await vi.waitFor(
+        async () => {
+          const { verdict, cause, remarks, probe } = await why(from, to);
+          expect({ verdict, cause, remarks, probe }).toMatchObject({
+            verdict: "reachable",
+            cause: undefined,
+          });
+        },
+        { timeout: 20_000, interval: 50 },
+      );
       return answer;
     },
   };
