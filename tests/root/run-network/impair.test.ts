@@ -206,7 +206,7 @@ test("what is set for a time is put back: by the supervisor, the next one, or gc
     await impair(host, "one", "--reset");
     expect(await stateOf(host, "one")).toEqual({});
     await one.end();
-    expect(readFileSync(join(host.place.state, "supervisor.log"), "utf8")).toBe("");
+    expect(readFileSync(join(host.place.state, "supervisor.log"), "utf8")).not.toContain("impairments:");
   });
 });
 
