@@ -20,9 +20,13 @@ interface ListenerSockets {
   readonly six: boolean;
 }
 
-/** How long a connection may be silent; how many there may be at once, and questions of one that wait for others. */
+/**
+ * How long a connection may be silent, in milliseconds; how many there may be at once, of all and of one asker; and how
+ * many questions of one wait for others.
+ */
 const idleMs = 10_000;
-const maxConnections = 64;
+const maxConnections = 256;
+const maxConnectionsEach = 32;
 const maxWaiting = 16;
 
 function listenUdp(fd: number, six: boolean, handle: Handler): UdpSocket {
@@ -33,14 +37,14 @@ function listenUdp(fd: number, six: boolean, handle: Handler): UdpSocket {
   });
   socket.on("error", () => undefined);
   const send = (answer: Buffer | undefined, port: number, address: string): void => {
-    // The asker may have gone, or the network with him; we may have closed meanwhile.
-    if (answer === undefined || closed) return;
-    socket.send(answer, port, address, () => undefined);
+    if (answer === undefined) return;
+    try {
+      // The asker may have gone, or the network with him.
+      socket.send(answer, port, address, () => undefined);
+    } catch {
+      // We have closed meanwhile.
+    }
   };
-  let closed = false;
-  socket.once("close", () => {
-    closed = true;
-  });
   socket.on("message", (message, { address, port }) => {
     if (port === 0) return;
     try {
@@ -73,24 +77,27 @@ function serve(socket: Socket, handle: Handler): void {
       else if (!socket.destroyed) {
         const length = Buffer.alloc(2);
         length.writeUInt16BE(bytes.length);
-        socket.write(Buffer.concat([length, bytes]));
+        // Who does not read his answers is asked for no more questions.
+        if (!socket.write(Buffer.concat([length, bytes]))) socket.pause();
       }
     } catch {
       socket.destroy();
     }
     waiting -= 1;
-    if (waiting < maxWaiting) take();
+    take();
   };
+  const mayGoOn = (): boolean => waiting < maxWaiting && !socket.writableNeedDrain;
   const take = (): void => {
-    while (waiting < maxWaiting && rest.length >= 2) {
+    while (mayGoOn() && rest.length >= 2) {
       const end = 2 + rest.readUInt16BE(0);
       if (rest.length < end) break;
       const message = rest.subarray(2, end);
       rest = rest.subarray(end);
       void answer(message);
     }
-    if (waiting < maxWaiting && socket.isPaused()) socket.resume();
+    if (mayGoOn() && socket.isPaused()) socket.resume();
   };
+  socket.on("drain", take);
   socket.setTimeout(idleMs, () => socket.destroy());
   socket.on("error", () => socket.destroy());
   socket.on("data", (data: Buffer) => {
@@ -101,6 +108,8 @@ function serve(socket: Socket, handle: Handler): void {
 
 function listenTcp(fd: number, handle: Handler, connections: Set<Socket>): Server {
   const server = createServer((socket) => {
+    const same = [...connections].filter(({ remoteAddress }) => remoteAddress === socket.remoteAddress);
+    if (same.length >= maxConnectionsEach) return void socket.destroy();
     connections.add(socket);
     socket.once("close", () => connections.delete(socket));
     serve(socket, handle);

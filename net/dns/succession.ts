@@ -56,6 +56,8 @@ export class Succession {
   #server: Server | undefined;
   readonly #connections = new Set<Socket>();
   #timer: NodeJS.Timeout | undefined;
+  #waiting = false;
+  #failures = 0;
   #closed = false;
 
   constructor(instance: Instance, options: SuccessionOptions) {
@@ -81,7 +83,7 @@ export class Succession {
   }
 
   #attempt(): void {
-    if (this.#closed || this.#lock !== undefined) return;
+    if (this.#closed || this.#lock !== undefined || this.#waiting) return;
     try {
       makeDirectories(this.#instance.state);
       const lock = takeLock(this.#path("resolver.lock"), false);
@@ -94,8 +96,10 @@ export class Succession {
     }
   }
 
-  #later(ms: number = againMs): void {
+  /** Tries again: soon at first, and ever later while nobody can be reached. */
+  #later(ms: number = Math.min(againMs * 2 ** this.#failures, pauseMs)): void {
     if (this.#closed) return;
+    this.#failures += 1;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#attempt(), ms);
     this.#timer.unref();
@@ -103,6 +107,7 @@ export class Succession {
 
   #reign(lock: number): void {
     this.#lock = lock;
+    this.#failures = 0;
     this.#names = this.#options.serve((address) => this.#tell({ gone: address }));
     this.#names.open();
     const path = this.#path("resolver");
@@ -170,9 +175,11 @@ export class Succession {
   /** Waits for the end of the one that answers. */
   #wait(): void {
     const socket = connect(this.#path("resolver"));
+    this.#waiting = true;
     this.#follow(socket);
     let lock: number | undefined;
     socket.once("close", () => {
+      this.#waiting = false;
       if (lock === undefined) this.#later();
       else if (this.#closed) releaseLock(lock);
       else this.#succeed(lock);
@@ -185,6 +192,7 @@ export class Succession {
         dropSockets(this.#instance, (address) => address === gone);
         return;
       }
+      this.#failures = 0;
       this.#copy(other, (address) => first || keep(address));
       if (!first || other.lock === undefined || lock !== undefined) return;
       lock = copyDescriptor(other.process, other.lock);

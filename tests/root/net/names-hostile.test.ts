@@ -178,6 +178,34 @@ describe("the server of names", () => {
     });
   });
 
+  test("reads no further from who does not read his answers, and loses none of them", async () => {
+    await onServer(async (ask) => {
+      // Little room in the kernel: questions and answers would all fit into it otherwise.
+      for (const which of ["rmem", "wmem"])
+        runHere("sh", "-c", `echo 4096 16384 16384 > /proc/sys/net/ipv4/tcp_${which}`);
+      const connection = await ask.open();
+      connection.pause();
+      const count = 10_000;
+      connection.write(Buffer.concat(Array(count).fill(framed(question("web")))));
+      // Others are answered meanwhile.
+      for (let round = 0; round < 20; round += 1) expect(data(await ask.udp("web"))).toEqual(["127.0.0.1"]);
+      expect(connection.writableLength).toBeGreaterThan(0);
+      const answer = 2 + question("web").length + 16;
+      let got = 0;
+      await new Promise<void>((resolve) => {
+        connection.on("data", (bytes: Buffer) => {
+          got += bytes.length;
+          if (got === count * answer) resolve();
+        });
+        connection.once("close", () => resolve());
+        connection.resume();
+      });
+      expect(got).toBe(count * answer);
+      connection.destroy();
+      ask.close();
+    });
+  });
+
   test("tells of as many as share a name: short by UDP, all of them by TCP", async () => {
     await onServer(async (ask, instance) => {
       for (let number = 2; number < 255; number += 1) {
