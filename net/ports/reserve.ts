@@ -67,7 +67,9 @@ function bind({ protocol, hostAddress }: BoundMapping, port: number): BoundPort 
   }
 }
 
-/** How many numbers are tried for an sctp port of any number, where the kernel has no sockets to choose one by. */
+const other = "another port of the host";
+
+/** The first number that is tried for an sctp port of any number, where the kernel has no sockets to choose one by. */
 const firstFree = 49_152;
 
 class Reserver {
@@ -98,7 +100,7 @@ class Reserver {
       hostPort === lastHostPort
         ? `${refusal}`
         : `none of the ports ${hostPort} to ${lastHostPort} is free; the last: ${refusal}`;
-    throw new SetupError(`${shownMapping(mapping)}: ${what}: choose another port of the host`);
+    throw new SetupError(`${shownMapping(mapping)}: ${what}`);
   }
 
   #takeAny(mapping: BoundMapping): void {
@@ -112,9 +114,11 @@ class Reserver {
     const { protocol, hostAddress, containerPort } = mapping;
     const shown = shownPort(hostAddress, port, protocol);
     if (port !== 0) {
-      if (this.ports.some((own) => collides(own, mapping, port))) return `${shown} is asked for twice`;
-      const other = this.#others.find(({ ports }) => ports.some((it) => collides(it, mapping, port)));
-      if (other !== undefined) return `${shown} is in use by container ${this.#called(other)}`;
+      if (this.ports.some((own) => collides(own, mapping, port)))
+        return `${shown} is asked for twice: choose ${other}`;
+      const rival = this.#others.find(({ ports }) => ports.some((it) => collides(it, mapping, port)));
+      if (rival !== undefined)
+        return `${shown} is in use by container ${this.#called(rival)}: choose ${other}`;
     }
     try {
       const bound = bind(mapping, port);
@@ -128,10 +132,10 @@ class Reserver {
           port === 53 && isWildcard(hostAddress)
             ? " (mdocker itself answers names at each gateway: publish on one address of the host)"
             : "";
-        return `${shown} is in use by ${findHolder(protocol, port) ?? "another program"}${hint}`;
+        return `${shown} is in use by ${findHolder(protocol, port) ?? "another program"}${hint}: choose ${other}`;
       }
       if (hasErrno(error, "EADDRNOTAVAIL"))
-        return `no interface of the host${isLoopback(hostAddress) ? " that is up" : ""} has the address ${hostAddress}`;
+        return `no interface of the host${isLoopback(hostAddress) ? " that is up" : ""} has the address ${hostAddress}: name one that ip address shows, or 0.0.0.0 for all`;
       if (hasErrno(error, "EACCES")) return `${shown} may not be bound: a port below 1024 needs root`;
       if (hasErrno(error, "EAFNOSUPPORT")) return `the kernel has no IPv6 here`;
       throw error;

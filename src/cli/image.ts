@@ -160,7 +160,7 @@ export function registerImage(program: Command): void {
     .argument("<name>", "name of the image")
     .option(
       "-c, --change <line>",
-      "a line of a Dockerfile: CMD, ENTRYPOINT, ENV, WORKDIR or USER (repeatable)",
+      "a line of a Dockerfile: CMD, ENTRYPOINT, ENV, EXPOSE, WORKDIR or USER (repeatable)",
       (line: string, lines: readonly string[]) => [...lines, line],
       [] as readonly string[],
     )

@@ -31,6 +31,16 @@ function wordsOf(text: string): string[] {
   throw new UsageError(`--change: ${text}: expected a JSON array of strings, or a line for the shell`);
 }
 
+/** `80 53/udp` as the config has it. */
+function exposedBy(change: string, ports: string): Record<string, object> {
+  const names = ports.split(/\s+/).map((port) => {
+    if (!/^\d{1,5}(\/(tcp|udp|sctp))?$/i.test(port) || Number.parseInt(port, 10) > 65_535)
+      throw new UsageError(`--change: ${change}: expected EXPOSE PORT[/tcp|udp|sctp]...`);
+    return port.includes("/") ? port.toLowerCase() : `${port}/tcp`;
+  });
+  return Object.fromEntries(names.map((name) => [name, {}]));
+}
+
 /** The config with one more change, a line of a Dockerfile. @throws UsageError for one that is not understood */
 function changed(before: Config, change: string): Config {
   const [, word = "", rest = ""] = /^\s*([a-z]+)\s+(.*?)\s*$/is.exec(change) ?? [];
@@ -45,12 +55,14 @@ function changed(before: Config, change: string): Config {
       const others = (before.Env ?? []).filter((one) => !one.startsWith(`${key}=`));
       return { ...before, Env: [...others, `${key}=${value.replace(/^"(.*)"$/s, "$1")}`] };
     }
+    case "EXPOSE":
+      return { ...before, ExposedPorts: { ...before.ExposedPorts, ...exposedBy(change, rest) } };
     case "WORKDIR":
       return { ...before, WorkingDir: rest };
     case "USER":
       return { ...before, User: rest };
     default:
-      throw new UsageError(`--change: ${change}: expected CMD, ENTRYPOINT, ENV, WORKDIR or USER`);
+      throw new UsageError(`--change: ${change}: expected CMD, ENTRYPOINT, ENV, EXPOSE, WORKDIR or USER`);
   }
 }
 
@@ -65,7 +77,7 @@ async function* plain(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 }
 
 export interface ImportOptions {
-  /** Lines of a Dockerfile: CMD, ENTRYPOINT, ENV, WORKDIR, USER. */
+  /** Lines of a Dockerfile: CMD, ENTRYPOINT, ENV, EXPOSE, WORKDIR, USER. */
   readonly changes: readonly string[];
   /** For the image's history. */
   readonly message?: string | undefined;

@@ -35,7 +35,10 @@ function protocolOf(given: Given, text: string): PortMapping["protocol"] {
 
 function addressOf(given: Given, text: string): string | undefined {
   if (text === "") return undefined;
-  if (parseIpv4(text) !== undefined) return text;
+  const v4 = parseIpv4(text);
+  // From 224.0.0.0 on addresses are of groups, or of everybody (RFC 5771, RFC 919): no host has them.
+  if (v4 !== undefined && v4 >= 0xe000_0000) refuse(given, "an address of the host before the ports");
+  if (v4 !== undefined) return text;
   const v6 = parseIpv6(text);
   if (v6 === undefined)
     return refuse(given, `an IPv4 address, or an IPv6 address in brackets, before the ports`);

@@ -1,8 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { runCommand } from "../../harness/command.ts";
 import { dockerClients, withDocker } from "../../harness/docker.ts";
+
+// Far more than is needed: many programs are started, perhaps by a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 const client = dockerClients[0] ?? "";
 /** Welcomes on port 80, one after the other. */

@@ -29,6 +29,8 @@ test("what export writes is imported, plain and gzip, and runs", async () => {
       "ENV GREETING=hello",
       "-c",
       "WORKDIR /root",
+      "-c",
+      "EXPOSE 80 53/udp",
     ];
     for (const file of [tar, `${tar}.gz`]) {
       const { code, stdout, stderr } = await host.mdocker(["image", "import", ...changes, file, "copy"]);
@@ -37,6 +39,10 @@ test("what export writes is imported, plain and gzip, and runs", async () => {
       expect((await host.mdocker(["run", "copy"])).stdout).toBe("mine\n");
       const asked = ["run", "copy", "/bin/sh", "-c", "echo $GREETING; pwd"];
       expect((await host.mdocker(asked)).stdout).toBe("hello\n/root\n");
+      const { stdout: plan } = await host.mdocker(["run", "-P", "--explain", "copy"]);
+      expect(plan.match(/bind\(socket, .*\)/g)).toEqual(
+        ["80/tcp", "53/udp"].map((port) => `bind(socket, 127.0.0.1:0/${port.slice(-3)})`),
+      );
       expect((await host.mdocker(["image", "rm", "copy"])).code).toBe(0);
     }
     expect((await host.mdocker(["rm", "one"])).code).toBe(0);
@@ -53,7 +59,7 @@ test("what is no root filesystem leaves nothing", async () => {
       [[text, "bad"], /^mdocker: [^\n]+\n$/],
       [[empty, "bad"], /the archive is empty/],
       [[join(folder, "missing"), "bad"], /cannot be read/],
-      [["-c", "RUN true", text, "bad"], /expected CMD, ENTRYPOINT, ENV, WORKDIR or USER/],
+      [["-c", "RUN true", text, "bad"], /expected CMD, ENTRYPOINT, ENV, EXPOSE, WORKDIR or USER/],
     ] as const) {
       const { code, stdout, stderr } = await host.mdocker(["image", "import", ...args]);
       expect(code).not.toBe(0);

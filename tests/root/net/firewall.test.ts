@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ensureNetwork } from "../../../net/bring-up.ts";
 import { type Family, tables } from "../../../net/chain.ts";
 import { applyChains } from "../../../net/firewall.ts";
@@ -23,6 +23,9 @@ import { startCommand } from "../../harness/command.ts";
 import { firewallCases } from "../../harness/firewall-cases.ts";
 import { runHere } from "../../harness/netns.ts";
 import { containerId, hostState, onNetworkSite, self } from "../../harness/network-site.ts";
+
+// Far more than is needed: many programs are started, perhaps by a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 // nftables of other versions print rules in their own way:
 // @vm

@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { reservePorts } from "../../../net/ports/reserve.ts";
 import type { Instance } from "../../../src/core/paths.ts";
 import type { PortMapping } from "../../../src/core/port-mapping.ts";
@@ -7,6 +7,9 @@ import { bundle } from "../../harness/bundle.ts";
 import { type Running, startCommand } from "../../harness/command.ts";
 import { runHere } from "../../harness/netns.ts";
 import { containerId, onNetworkSite, self } from "../../harness/network-site.ts";
+
+// Far more than is needed: many programs are started, perhaps by a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 describe("a port of the host", () => {
   const take = (instance: Instance, at: number, ...mappings: (PortMapping & { hostAddress: string })[]) =>

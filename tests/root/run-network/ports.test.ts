@@ -1,9 +1,12 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { startGreeter } from "../../harness/greeter.ts";
 import { type TestHost, withTestHost } from "../../harness/host.ts";
 import { startIdle } from "../../harness/idle.ts";
 import { sharedLabImage } from "../../harness/lab-image.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
+
+// Far more than is needed: many programs are started, perhaps by a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 const lines = `
 ip -6 address add fd77::1/64 dev up0 nodad

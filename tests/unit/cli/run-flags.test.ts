@@ -369,6 +369,7 @@ const refused: readonly (readonly [string, string | RegExp])[] = [
   ["-p 80-82:80-81", /as many ports of the host/],
   ["-p 0-2:80-82", /ports of the host from 1/],
   ["-p localhost:80:80", /an IPv4 address/],
+  ["-p 224.0.0.1:80:80", /an address of the host/],
   ["-p 1.2.3:80:80", /an IPv4 address/],
   ["-p ::1:80:80", /in brackets/],
   ["-p [::1]:80:80", /leads nothing away from ::1/],
