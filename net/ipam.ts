@@ -177,6 +177,15 @@ export function releaseLease(instance: Instance, network: Pick<Network, "name">,
   }
 }
 
+/** Forgets the leases of the dead. Returns how many there were. */
+export function collectLeases(instance: Instance, name: string): number {
+  return changePool(instance, name, (pool) => {
+    const left = collected(pool);
+    const dead = pool.leases.length - left.leases.length;
+    return { pool: dead === 0 ? undefined : left, result: dead };
+  });
+}
+
 /** The leases of those who live, without a lock: a look at one moment. */
 export function listLeases(instance: Instance, network: Pick<Network, "name">): readonly Lease[] {
   return collected(readPool(instance, network.name)).leases;

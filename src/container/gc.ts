@@ -5,6 +5,7 @@ import { remaining } from "../../cgroup/kill.ts";
 import { listCgroups } from "../../cgroup/list.ts";
 import { removeCgroup, removeParents } from "../../cgroup/remove.ts";
 import { collectPublications } from "../../net/ports/publish.ts";
+import { collectRemains } from "../../net/remains.ts";
 import { networksFolder, readMarkers } from "../../net/state.ts";
 import { removeNetwork } from "../../net/tear-down.ts";
 import { removeLayers } from "../../overlay/prepare.ts";
@@ -14,6 +15,7 @@ import { hasErrno, messageOf } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import type { Instance } from "../core/paths.ts";
 import { startTimeOf } from "../sys/process.ts";
+import { collectStrayLinks } from "./heal.ts";
 import { revertAllDue } from "./impair/due.ts";
 import { collectOrphans, isAbandoned } from "./orphans.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -176,6 +178,7 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   await collectCgroups(instance, kept, report);
   for (const id of collectPublications(instance))
     report.lines.push(`removed published ports of container ${id.slice(0, 12)}`);
+  report.lines.push(...collectStrayLinks(instance));
   if (options.networks) {
     for (const { network } of readMarkers(instance)) {
       const what = `network ${network.name} from the kernel`;
@@ -187,6 +190,7 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
       }
     }
   }
+  report.lines.push(...collectRemains(instance, options.networks));
   // Nobody knows which layers those stand on.
   if (kept.unseen.size > 0) return report.lines;
   report.lines.push(...collectVolumes(instance));

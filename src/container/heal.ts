@@ -3,6 +3,9 @@ import { detectCgroups } from "../../cgroup/host.ts";
 import { remaining } from "../../cgroup/kill.ts";
 import { findFaults, type HealReport, type HealRequest, heal as healNetworks } from "../../net/heal/heal.ts";
 import type { Mend, WantedEndpoint, WantedNetwork } from "../../net/heal/mend.ts";
+import { removeLink } from "../../net/link.ts";
+import { withNetlink } from "../../net/netlink/client.ts";
+import { dumpLinks, parseLink } from "../../net/netlink/link.ts";
 import { hasBridge, linkAlias } from "../../net/network.ts";
 import { collectPublications } from "../../net/ports/publish.ts";
 import { networksFolder, networksLock } from "../../net/state.ts";
@@ -138,4 +141,21 @@ export function heal(
   } finally {
     releaseLock(lock);
   }
+}
+
+/** Removes links of containers that do not run, or have left their network. Returns a line for each. */
+export function collectStrayLinks(instance: Instance): string[] {
+  return withNetlink((client) => {
+    const strays = client
+      .dump(dumpLinks())
+      .map(parseLink)
+      .filter(({ alias }) => {
+        const [, owner, id = "", network = ""] = /^([^:]+):([0-9a-f]{64}):(.+)$/.exec(alias ?? "") ?? [];
+        return owner === instance.prefix && isStray(instance, id, network);
+      });
+    return strays.map(({ name, index }) => {
+      removeLink(client, index);
+      return `removed link ${name} of no container`;
+    });
+  });
 }
