@@ -69,6 +69,7 @@ test("--watch draws again when something changes, and ends cleanly", async () =>
   await watching.says(/up0 ● {2}192\.0\.2\.1\/30 {2}mtu 1500 {2}\S+ \S+\n(?![\s\S]*default route via)/);
   watching.child.kill("SIGINT");
   expect((await watching.ended).code).toBe(0);
+  await made.host.hostRun(["nsenter", "-t", String(web.pid), "-n", "ip", "link", "set", "eth0", "up"]);
 });
 
 test("--watch on a terminal leaves the cursor as it was", async () => {
@@ -77,4 +78,57 @@ test("--watch on a terminal leaves the cursor as it was", async () => {
   watching.child.stdin.write("\x03");
   const { stdout } = await watching.ended;
   expect(stdout.lastIndexOf("\x1b[?25h")).toBeGreaterThan(stdout.lastIndexOf("\x1b[?25l"));
+});
+
+test("network why in words, as a document, and by its exit code", async () => {
+  const { mdocker } = made.host;
+  const good = await mdocker(["network", "why", "web", "host"]);
+  expect(good).toMatchObject({ code: 0, stderr: "" });
+  expect(good.stdout).toMatch(/^web to host: 10\.200\.1\.\d+ → 10\.200\.1\.1\n/);
+  expect(good.stdout).toMatch(
+    /\nprobe: echo request: echo reply in [\d.]+ ms\nhost is reachable from web\n$/,
+  );
+  const bad = await mdocker(["network", "why", "host", `${web.address}:81`]);
+  expect(bad).toMatchObject({ code: 1, stderr: "" });
+  expect(bad.stdout).toContain(
+    "the first hop that fails: web, listener 81/tcp: nobody listens on the port\n",
+  );
+  const document = await mdocker(["network", "why", "--json", "host", `${web.address}:81`]);
+  expect(JSON.parse(document.stdout)).toMatchObject({
+    verdict: "unreachable",
+    probe: { outcome: "refused", errno: "ECONNREFUSED" },
+    cause: { fault: "not-listening", at: "web" },
+  });
+  for (const [words, line] of [
+    [["nope", "web"], "mdocker: no such container: nope\n"],
+    [["web", "host:0"], /^mdocker: "host:0": port "0": not 1 to 65535: expected NAME, [^\n]+\n$/],
+    [["web"], /^mdocker: network: missing required argument [^\n]+\n$/],
+  ] as const) {
+    const { code, stdout, stderr } = await mdocker(["network", "why", ...words]);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: typeof line === "string" ? line : expect.stringMatching(line),
+    });
+  }
+});
+
+test("IPv6, hop by hop", async () => {
+  const { mdocker } = made.host;
+  await mdocker([
+    "network",
+    "create",
+    "six",
+    "--ipv6",
+    "--subnet",
+    "10.77.6.0/24",
+    "--subnet",
+    "fd12:3456:789a:6::/64",
+  ]);
+  const one = await startIdle(made.host, "one", ["--network", "six"]);
+  const { code, stdout } = await mdocker(["network", "why", "one", "fd12:3456:789a:6::1"]);
+  expect(stdout).toMatch(/ host +gateway \S+ +ok +fd12:3456:789a:6::1\/64\n/);
+  expect(stdout).toContain("probe: echo request: echo reply in ");
+  expect(code).toBe(0);
+  await one.end();
 });
