@@ -54,6 +54,29 @@ describe.each(dockerClients.map((client) => [client]))("%s", (client) => {
     });
   });
 
+  test("gives networks IPv6 and a part of their subnet, and containers addresses of both", async () => {
+    await withDocker(client, async ({ docker, ask }) => {
+      const range = ["--subnet", "10.77.0.0/24", "--ip-range", "10.77.0.128/25"];
+      await ask("network", "create", "--ipv6", ...range, "--subnet", "fd77::/64", "six");
+      expect(
+        await ask("network", "inspect", "-f", "{{.EnableIPv6}} {{(index .IPAM.Config 1).Gateway}}", "six"),
+      ).toBe("true fd77::1");
+      await ask("run", "-d", "--name", "one", "--network", "six", "--ip6", "fd77::9", "lab", "sleep", "1000");
+      const settings =
+        "{{with .NetworkSettings.Networks.six}}{{.IPAddress}} {{.GlobalIPv6Address}} {{.IPv6Gateway}}{{end}}";
+      expect(await ask("inspect", "-f", settings, "one")).toBe("10.77.0.128 fd77::9 fd77::1");
+      await ask("run", "-d", "--name", "two", "lab", "sleep", "1000");
+      await ask("network", "connect", "--ip6", "fd77::2", "--link-local-ip", "169.254.7.7", "six", "two");
+      expect(await ask("exec", "two", "ip", "-br", "address")).toMatch(/169\.254\.7\.7\/16 .*fd77::2\/64/);
+      const taken = await docker(["network", "connect", "--ip6", "fd77::9", "six", "two"]);
+      expect(taken.code).toBe(1);
+      const refused = await docker(["network", "create", "-d", "macvlan", "lan"]);
+      expect(refused.stderr).toContain("needs -o parent=LINK");
+      await ask("rm", "-f", "one", "two");
+      await ask("network", "rm", "six");
+    });
+  });
+
   test("makes volumes, and mounts them", async () => {
     await withDocker(client, async ({ docker, ask }) => {
       expect(await ask("volume", "create", "--label", "x=y", "data")).toBe("data");
