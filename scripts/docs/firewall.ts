@@ -82,8 +82,8 @@ export function firewallPage(): string {
 What mdocker puts into iptables and ip6tables, rule by rule, for this example:
 
 \`\`\`
-mdocker network create --internal inside
 mdocker network create --ipv6 --subnet 10.200.2.0/24 --subnet ${lab.subnet6} -o icc=false lab
+mdocker network create --internal inside
 mdocker run -d --name web -p 8080:80 ...
 mdocker run -d --name dns --network lab -p 0.0.0.0:5353:53/udp -p [::]:5353:53/udp ...
 \`\`\`
