@@ -49,7 +49,7 @@ export function canPublish({ network }: Pick<Connection, "network">): boolean {
 function noteOf(mappings: readonly BoundMapping[]): string[] {
   const open = mappings.filter(({ hostAddress }) => hostAddress === "0.0.0.0" || hostAddress === "::");
   if (open.length === 0) return [];
-  const ports = open.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`);
+  const ports = [...new Set(open.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`))];
   const shown = ports.length > 8 ? `${ports.slice(0, 8).join(", ")}...` : ports.join(", ");
   const addresses = [...new Set(open.map(({ hostAddress }) => hostAddress))].join(" and ");
   return [`published on ${addresses}: whoever reaches this host reaches port ${shown} of the container`];
