@@ -30,9 +30,12 @@ export function readResidents(host: CgroupHost, cgroup: string): Residents {
   return found;
 }
 
-/** The process that has grown most since `before`; one that was not there has grown by all it has. */
+/**
+ * The process that has grown most since `before`; one that was not there has grown by all it has. Undefined when none
+ * has: it is files in memory, then, or the cache of others.
+ */
 export function grownMost(before: Residents, now: Residents): GrownProcess | undefined {
-  let [most, growth] = [0, -1];
+  let [most, growth] = [0, 0];
   for (const [pid, resident] of now) {
     const more = resident - (before.get(pid) ?? 0);
     if (more > growth) [most, growth] = [pid, more];
