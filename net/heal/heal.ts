@@ -6,7 +6,7 @@ import { openIptables } from "../iptables.ts";
 import { type NetlinkClient, withNetlink } from "../netlink/client.ts";
 import { localnetOf, usesLocalnet } from "../ports/localnet.ts";
 import type { Publication } from "../ports/publication.ts";
-import { readPublications } from "../ports/state.ts";
+import { readPorts } from "../ports/state.ts";
 import { networksFolder, readMarkers } from "../state.ts";
 import { type Actual, readActual } from "./actual.ts";
 import { difference } from "./difference.ts";
@@ -75,7 +75,8 @@ function lookAt(client: NetlinkClient, request: HealRequest): Look {
     });
   const chosen = all.filter(({ network }) => only?.has(network.name) !== false);
   const endpoints = request.endpoints(chosen);
-  const publications = readPublications(instance);
+  // Also those of the dead: who takes them back is just about to, with the rules, and finds them as they are.
+  const publications = readPorts(instance).entries.filter(({ published }) => published);
   const links = wantedLinks(chosen, endpoints);
   const settings = [...localnetSettings(chosen, publications), ...wantedSettings(chosen)];
   const actual = readActual(client, links, settings);
