@@ -44,6 +44,10 @@ export function findProgram(program: string, folders: readonly string[]): string
   return path;
 }
 
+/**
+ * Not by execa: that takes a look at our own standard streams when it is loaded, and so makes them non-blocking, which
+ * the container that has them too would feel (read(2) on its stdin fails with EAGAIN).
+ */
 function run(path: string, args: readonly string[], input = ""): string {
   const maxBuffer = 256 * 1024 * 1024;
   const { status, signal, error, stdout, stderr } = spawnSync(path, args, {

@@ -38,30 +38,33 @@ function performEach(client: NetlinkClient, steps: readonly NetlinkStep[]): void
 
 /**
  * Runs `act` with the network namespace of a container open; not when it has ended. While it is open its links do not
- * go with it.
+ * go with it. False when nothing was done.
  */
-export function withHolder({ holder }: Pick<WantedEndpoint, "holder">, act: (netns: number) => void): void {
+export function withHolder(
+  { holder }: Pick<WantedEndpoint, "holder">,
+  act: (netns: number) => unknown,
+): boolean {
   let netns: number;
   try {
     netns = openSync(`/proc/${holder.pid}/ns/net`, "r");
   } catch (error) {
     // It is just ending: it has let go of its namespaces.
-    if (hasErrno(error, "ENOENT", "ESRCH")) return;
+    if (hasErrno(error, "ENOENT", "ESRCH")) return false;
     throw error;
   }
   try {
     // Open before it is looked at: a pid that was given to another process meanwhile shows now.
-    if (isAlive(holder)) act(netns);
+    return isAlive(holder) && act(netns) !== false;
   } finally {
     closeSync(netns);
   }
 }
 
-/** Makes a container's link again, both ends. */
-function remake(client: NetlinkClient, wanted: WantedEndpoint): void {
+/** Makes a container's link again, both ends; false when it is there, or wanted no more. */
+function remake(client: NetlinkClient, wanted: WantedEndpoint): boolean {
   const { endpoint, stays, container } = wanted;
-  withHolder(wanted, (netns) => {
-    if (findLink(client, endpoint.hostName) !== undefined || !stays()) return;
+  return withHolder(wanted, (netns) => {
+    if (findLink(client, endpoint.hostName) !== undefined || !stays()) return false;
     try {
       // Whoever moved the default routes elsewhere meanwhile has taken care of them himself.
       connectEndpoint({ ...endpoint, bridgeIndex: undefined, replace: true }, netns);
@@ -73,41 +76,43 @@ function remake(client: NetlinkClient, wanted: WantedEndpoint): void {
       );
     }
     // Who disconnects it notes that first and removes the link then: one of us sees the other.
-    if (!stays()) disconnectEndpoint(endpoint);
+    if (stays()) return true;
+    disconnectEndpoint(endpoint);
+    return false;
   });
 }
 
-function performMend(client: NetlinkClient, { act }: Mend): void {
+/** False when there was nothing to mend any more: what was faulty is just ending. */
+function performMend(client: NetlinkClient, { act }: Mend): boolean {
   switch (act.kind) {
     case "steps":
       performEach(client, act.steps);
-      return;
+      return true;
     case "inside":
-      withHolder(act.endpoint, (netns) =>
+      return withHolder(act.endpoint, (netns) =>
         insideNetns(netns, () => withNetlink((inside) => performEach(inside, act.steps))),
       );
-      return;
     case "sysctl":
       applySysctl(act.sysctl, undefined);
-      return;
+      return true;
     case "endpoint":
-      remake(client, act.endpoint);
-      return;
+      return remake(client, act.endpoint);
     case "uplink":
       ensureUplink(client, act.network, act.uplink, undefined, findLink(client, act.network.bridge)?.index);
-      return;
+      return true;
     case "stray": {
       const link = findLink(client, act.name);
-      if (link?.alias === act.alias) removeLink(client, link.index);
-      return;
+      if (link?.alias !== act.alias) return false;
+      removeLink(client, link.index);
+      return true;
     }
     case "rules":
       act.iptables.restore(act.changes);
-      return;
+      return true;
     case "none":
       throw new SetupError(`mend it by hand: ${act.advice}`);
     default:
-      act satisfies never;
+      return act satisfies never;
   }
 }
 
@@ -117,8 +122,7 @@ export function performMends(client: NetlinkClient, mends: readonly Mend[]): Hea
   const failed: { mend: Mend; why: string }[] = [];
   for (const mend of mends) {
     try {
-      performMend(client, mend);
-      mended.push(mend);
+      if (performMend(client, mend)) mended.push(mend);
     } catch (error) {
       failed.push({ mend, why: messageOf(error) });
     }
