@@ -4,7 +4,8 @@ import { makeFifo, openFifo } from "../sys/fifo.ts";
 /**
  * The FIFOs in the runtime directory of a detached container. Its monitor holds both ends of each open, so that neither
  * side sees the other go: a supervisor may die and another read on. `ended` says that the exit record is there, and its
- * end that the monitor is gone; a byte in `collected` lets the monitor go.
+ * end that the monitor is gone; a byte in `collected` lets the monitor go. What is
+ * written to a terminal goes through `stdout`.
  */
 export const fifoNames = ["ended", "collected", "stdout", "stderr", "stdin"] as const;
 export type FifoName = (typeof fifoNames)[number];

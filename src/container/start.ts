@@ -30,7 +30,8 @@ export interface StartedContainer {
 
 /** The FIFOs that the monitor of a container holds. */
 function heldNames(request: RunRequest): readonly FifoName[] {
-  if (request.terminal) return fifoNames.slice(0, 2);
+  // What is written to its terminal is led through the FIFO of its stdout.
+  if (request.terminal) return fifoNames.slice(0, 3);
   // A stdin that is to end with its client's must have no other writer.
   return request.interactive && request.stdinOnce !== true ? fifoNames : fifoNames.slice(0, 4);
 }

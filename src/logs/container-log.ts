@@ -3,7 +3,6 @@ import { messageOf, UsageError } from "../core/errors.ts";
 import { Batch, closingOf, mostDetails } from "./encode.ts";
 import { type Disk, LogFile, LogWriteError, logPath, realDisk } from "./log-file.ts";
 import { countMessages, Framer, messageEnd } from "./message.ts";
-import { OpenLines } from "./open-lines.ts";
 import type { LogOptions } from "./options.ts";
 import { findWritten } from "./recover.ts";
 import { Spool } from "./spool.ts";
@@ -40,8 +39,6 @@ type Positions = Record<LogStream, number>;
 export interface LogPlace {
   /** The container's own. */
   readonly directory: string;
-  /** A file that keeps the lines that are not ended yet, for the next writer should this one be killed. */
-  readonly openLines?: string | undefined;
   /** Is told what goes wrong, once each. */
   readonly say: (line: string) => void;
   readonly disk?: Disk;
@@ -67,7 +64,6 @@ export class ContainerLog {
   readonly #options: FileOptions;
   readonly #say: (line: string) => void;
   readonly #framers: Readonly<Record<LogStream, Framer>>;
-  readonly #openLines: OpenLines | undefined;
   readonly #path: string;
   readonly #details: string | undefined;
   #spool: Spool | undefined;
@@ -88,24 +84,15 @@ export class ContainerLog {
   #complained = new Set<string>();
 
   /** @throws what open(2) says about the files. */
-  constructor({ directory, openLines, say, disk = realDisk, details }: LogPlace, options: FileOptions) {
+  constructor({ directory, say, disk = realDisk, details }: LogPlace, options: FileOptions) {
     this.#options = options;
     this.#details = details === undefined ? undefined : JSON.stringify(details);
     if (Buffer.byteLength(this.#details ?? "") > mostDetails)
       throw new UsageError(`--log-opt: labels, env and tag: expected less than ${mostDetails} bytes of them`);
     this.#say = say;
-    this.#openLines = openLines === undefined ? undefined : new OpenLines(openLines);
     this.#path = logPath(directory);
-    try {
-      this.#file = new LogFile(this.#path, options.maxFile, disk);
-    } catch (error) {
-      this.#openLines?.close();
-      throw error;
-    }
-    this.#framers = {
-      stdout: new Framer(this.#openLines?.load("stdout")),
-      stderr: new Framer(this.#openLines?.load("stderr")),
-    };
+    this.#file = new LogFile(this.#path, options.maxFile, disk);
+    this.#framers = { stdout: new Framer(), stderr: new Framer() };
   }
 
   get stats(): LogStats {
@@ -168,7 +155,6 @@ export class ContainerLog {
   /** Takes what the container has written. The promise, if there is one, asks to wait with more until it is resolved. */
   readonly take = (stream: LogStream, bytes: Buffer): undefined | Promise<void> => {
     const runs = this.#framers[stream].push(bytes);
-    this.#saveOpen(stream);
     if (runs.length > 0) {
       const closing = closingOf(stream, stampNow(), this.#details);
       for (const run of runs) this.#offer(stream, run, closing);
@@ -203,18 +189,8 @@ export class ContainerLog {
     await this.flush();
     if (this.#untold > 0) this.#write(this.#fill(this.#batch()));
     this.#file.close();
-    if (!goesOn) for (const stream of streams) this.#saveOpen(stream);
-    this.#openLines?.close();
     this.#spool?.close();
     this.#spool = undefined;
-  }
-
-  #saveOpen(stream: LogStream): void {
-    try {
-      this.#openLines?.save(stream, this.#framers[stream].open);
-    } catch (error) {
-      this.#complain("open", `lines that are not ended are not safe: ${messageOf(error)}`);
-    }
   }
 
   #push(stream: LogStream, bytes: Buffer, closing: Buffer): void {

@@ -30,17 +30,8 @@ export function countMessages(bytes: Buffer, from: number): number {
 
 /** Cuts a stream into runs of whole messages, wherever its chunks end. What is no message yet waits: 16 KiB at most. */
 export class Framer {
-  #open: Buffer;
-
-  /** `open`: the beginning of a line that came before. */
-  constructor(open: Buffer = Buffer.alloc(0)) {
-    this.#open = open;
-  }
-
   /** What waits for the rest of its line. */
-  get open(): Buffer {
-    return this.#open;
-  }
+  #open: Buffer = Buffer.alloc(0);
 
   /** The whole messages that `chunk` completes, in runs. */
   push(chunk: Buffer): Buffer[] {

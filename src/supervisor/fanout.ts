@@ -28,14 +28,6 @@ export class Fanout {
     };
   }
 
-  /** Reads `source` to its end. */
-  read(source: Readable, stream: StreamName): void {
-    this.#sources.add(source);
-    source.on("data", (bytes: Buffer) => this.pass(stream, bytes));
-    source.on("close", () => this.#sources.delete(source));
-    if (this.#busy > 0) source.pause();
-  }
-
   /** Lets `source` go on as long as all have taken what came before; it passes on what it reads by {@link pass}. */
   addSource(source: Source): void {
     this.#sources.add(source);
@@ -46,18 +38,12 @@ export class Fanout {
     this.#sources.delete(source);
   }
 
-  /** Passes on what was read otherwise than by {@link read}. */
+  /** Passes on what a source has read. */
   pass(stream: StreamName, bytes: Buffer): void {
     for (const consumer of this.#consumers) {
       const patience = consumer(stream, bytes);
       if (patience !== undefined) this.#wait(patience);
     }
-  }
-
-  /** Reads no more of `source`: whoever calls this reads the rest. */
-  release(source: Readable): void {
-    this.#sources.delete(source);
-    source.pause();
   }
 
   /** True while somebody has not taken all that was passed on. */

@@ -14,7 +14,6 @@ import {
   NotModifiedError,
   SetupError,
 } from "../core/errors.ts";
-import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { type ContainerLog, openContainerLog } from "../logs/container-log.ts";
 import { detailsOf } from "../logs/details.ts";
@@ -218,7 +217,7 @@ export class ManagedContainer {
   ): void {
     // Before the first byte is read.
     const keep = log === undefined ? undefined : this.fanout.add(log.take);
-    if (log !== undefined && terminal === undefined) this.#spool(record, log);
+    if (log !== undefined) this.#spool(record, log);
     const run = new ContainerRun(
       this.instance,
       { record, terminal, stdin },
@@ -320,11 +319,9 @@ export class ManagedContainer {
   /** Opens what keeps its output; undefined when it is not to be kept. @throws what open(2) says. */
   #openLog({ id, name, image, command, labels }: ContainerRecord): ContainerLog | undefined {
     const { driver, options } = this.request.log ?? { driver: "json-file", options: {} };
-    const { directory, run } = containerPaths(this.instance, this.id);
+    const { directory } = containerPaths(this.instance, this.id);
     const place = {
       directory,
-      // What leaves a pipe is safe in another way.
-      openLines: this.request.terminal ? join(run, "open-lines") : undefined,
       say: (line: string) => this.#say(`container ${name}: ${line}`),
     };
     const parsed = parseLogOptions(driver, options);

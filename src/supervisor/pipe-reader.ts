@@ -2,6 +2,7 @@ import { closeSync, readSync } from "node:fs";
 import { hasErrno } from "../core/errors.ts";
 import { watchReadable } from "../sys/readiness.ts";
 import type { Fanout, StreamName } from "./fanout.ts";
+import type { TerminalFeed } from "./terminal-feed.ts";
 
 /** So many times a pipe is read before others have their turn. */
 const readsInARow = 16;
@@ -19,12 +20,14 @@ export class PipeReader {
   readonly #stream: StreamName;
   readonly #fanout: Fanout;
   readonly #fill: Fill;
+  readonly #feed: TerminalFeed | undefined;
   #unwatch: (() => void) | undefined;
   #closed = false;
 
-  /** `fd` is closed with it. */
-  constructor(fd: number, stream: StreamName, fanout: Fanout, fill: Fill) {
+  /** `fd` is closed with it, and so is `feed`: what fills the pipe, when that is not the container itself. */
+  constructor(fd: number, stream: StreamName, fanout: Fanout, fill: Fill, feed?: TerminalFeed) {
     this.fd = fd;
+    this.#feed = feed;
     this.#stream = stream;
     this.#fanout = fanout;
     this.#fill = fill;
@@ -41,19 +44,35 @@ export class PipeReader {
   }
 
   resume(): void {
-    if (!this.#closed) this.#unwatch ??= watchReadable(this.fd, () => this.#read());
+    if (this.#closed || this.#unwatch !== undefined) return;
+    const unwatch = watchReadable(this.#feed?.watched ?? this.fd, () => this.#read());
+    this.#unwatch = unwatch;
+    if (this.#feed === undefined) return;
+    // What lies in the pipe already does not show where it comes from.
+    setImmediate(() => {
+      if (this.#unwatch === unwatch) this.#read();
+    });
   }
 
   #read(): void {
     for (let reads = 0; reads < readsInARow && this.#unwatch !== undefined; reads++) {
-      const bytes = this.#next();
-      if (bytes === undefined) return;
-      if (bytes.length === 0) {
-        this.close();
-        return;
-      }
-      this.#fanout.pass(this.#stream, bytes);
+      const taken = this.take();
+      if (taken === undefined) return;
+      if (taken) continue;
+      if (this.#feed === undefined) this.close();
+      else this.pause();
+      return;
     }
+  }
+
+  /** Passes on what there is now: true; undefined when there is nothing, false at the end. */
+  take(): boolean | undefined {
+    const fed = this.#feed?.move();
+    const bytes = this.#next();
+    if (bytes === undefined) return fed === false ? false : undefined;
+    if (bytes.length === 0) return false;
+    this.#fanout.pass(this.#stream, bytes);
+    return true;
   }
 
   #next(): Buffer | undefined {
@@ -75,5 +94,6 @@ export class PipeReader {
     this.pause();
     this.#fanout.removeSource(this);
     closeSync(this.fd);
+    this.#feed?.close();
   }
 }

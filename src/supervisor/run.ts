@@ -1,4 +1,4 @@
-import { closeSync, readSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { ReadStream } from "node:tty";
 import { fifoPath } from "../container/fifos.ts";
@@ -12,6 +12,7 @@ import { holdTerminal, readableBytes, resizeTerminal } from "../sys/pty.ts";
 import type { Fanout } from "./fanout.ts";
 import { type Fill, PipeReader } from "./pipe-reader.ts";
 import type { Stdin } from "./stdin.ts";
+import { TerminalFeed } from "./terminal-feed.ts";
 
 /** Nothing comes for so many looks: somebody outside holds the terminal open, and what he writes is not waited for. */
 const idleLooks = 50;
@@ -75,10 +76,13 @@ export class ContainerRun {
       }
     } else {
       this.#inner = holdTerminal(terminal);
+      // Written to only.
       const stream = new ReadStream(terminal);
-      fanout.read(stream, "stdout");
       clientStdin.connect(stream);
       this.#terminal = { stream, fd: terminal };
+      const fifo = openFifo(fifoPath(run, "stdout"), "read");
+      const feed = new TerminalFeed(terminal, openFifo(fifoPath(run, "stdout"), "write"));
+      this.#pipes.push(new PipeReader(fifo, "stdout", fanout, fill, feed));
     }
   }
 
@@ -95,32 +99,27 @@ export class ContainerRun {
   /** Resolves when all that was written before the end has been passed on. */
   async drain(): Promise<void> {
     while (this.#unread() || this.#fanout.busy) await pause();
-    if (this.#terminal !== undefined && !this.#terminal.stream.destroyed)
-      await this.#drainTerminal(this.#terminal);
+    if (this.#terminal !== undefined) for (const pipe of this.#pipes) await this.#drainTerminal(pipe);
   }
 
   /**
    * What a terminal has been given may still be on its way, where FIONREAD does not count it. When its last user has gone
    * read(2) waits for that, and hands it all out before it fails with EIO (drivers/tty/n_tty.c).
    */
-  async #drainTerminal({ stream, fd }: { readonly stream: ReadStream; readonly fd: number }): Promise<void> {
-    this.#fanout.release(stream);
+  async #drainTerminal(pipe: PipeReader): Promise<void> {
+    this.#fanout.removeSource(pipe);
+    pipe.pause();
     this.#closeInner();
-    const buffer = Buffer.alloc(65_536);
     for (let idle = 0; idle < idleLooks; ) {
-      let length: number;
-      try {
-        length = readSync(fd, buffer);
-      } catch (error) {
-        if (!hasErrno(error, "EAGAIN")) return;
+      const taken = pipe.take();
+      if (taken === false) return;
+      if (taken === true) {
+        idle = 0;
+        while (this.#fanout.busy) await pause();
+      } else {
         idle += 1;
         await pause();
-        continue;
       }
-      if (length === 0) return;
-      idle = 0;
-      this.#fanout.pass("stdout", Buffer.from(buffer.subarray(0, length)));
-      while (this.#fanout.busy) await pause();
     }
   }
 
@@ -131,18 +130,14 @@ export class ContainerRun {
   }
 
   #unread(): boolean {
-    if (this.#terminal === undefined)
-      return this.#pipes.some(({ destroyed, fd }) => !destroyed && readableBytes(fd) > 0);
-    const { stream, fd } = this.#terminal;
-    return !stream.destroyed && readableBytes(fd) > 0;
+    if (this.#pipes.some(({ destroyed, fd }) => !destroyed && readableBytes(fd) > 0)) return true;
+    const terminal = this.#terminal;
+    return terminal !== undefined && !terminal.stream.destroyed && readableBytes(terminal.fd) > 0;
   }
 
   /** Leaves the container to the next supervisor: it goes on, and what it writes waits in its FIFOs. */
   leave(): void {
     this.#left = true;
-    // What has left the terminal is in our hands only.
-    const stream = this.#terminal?.stream;
-    while (stream !== undefined && !stream.destroyed && stream.read() !== null);
     this.#news.destroy();
     this.close();
   }

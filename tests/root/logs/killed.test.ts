@@ -120,3 +120,35 @@ printf '%20000s\\n' $n | tee /dev/stderr; n=$((n + 5000)); done; echo end $n`;
     { image: await sharedLabImage() },
   );
 });
+
+test("nor does it of a container with a terminal", async () => {
+  await withTestHost(
+    async (host) => {
+      const script =
+        'n=1; while ! test -e /tmp/over; do seq $n $((n + 999)); n=$((n + 1000)); done; printf "end $n"';
+      await works(host, "run", "-dt", "--net", "none", "--name", "c", "/bin/sh", "-c", script);
+      for (let life = 0; life < 6; life++) {
+        const id = (await works(host, "ps", "-q", "--no-trunc")).trim();
+        const file = join(host.place.root, "containers", id, `${id}-json.log`);
+        const size = (): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+        const enough = size() + 100_000 * (1 + (life % 3));
+        await expect.poll(size, { interval: 3 }).toBeGreaterThan(enough);
+        await endSupervisor(host.place, "SIGKILL");
+        // Starts the next one.
+        await works(host, "events", "--until", "0");
+      }
+      await works(host, "exec", "c", "/bin/touch", "/tmp/over");
+      expect(await works(host, "wait", "c")).toBe("0\n");
+      const seen = (await works(host, "logs", "c")).split("\r\n");
+      const last = seen.pop() ?? "";
+      const end = Number(/^end (\d+)$/.exec(last)?.[1]);
+      expect(end).toBeGreaterThan(1_000);
+      // One by one: two arrays of a hundred thousand lines are no message that anybody reads.
+      expect(seen.length).toBe(end - 1);
+      expect(seen.findIndex((line, at) => line !== String(at + 1))).toBe(-1);
+      await works(host, "rm", "c");
+      await endSupervisor(host.place);
+    },
+    { image: await sharedLabImage() },
+  );
+});

@@ -20,10 +20,7 @@ let directory = "";
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "mdocker-log-"));
 });
-const openLines = (): string => `${directory}.open`;
-afterEach(() => {
-  for (const path of [directory, openLines()]) rmSync(path, { recursive: true, force: true });
-});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const never = (line: string): void => expect.unreachable(line);
 
@@ -34,7 +31,7 @@ function open(
 ): ContainerLog {
   const parsed = parseLogOptions("json-file", options);
   if (parsed.driver === "none") throw new Error("unreachable");
-  return new ContainerLog({ directory, openLines: openLines(), say, disk }, parsed);
+  return new ContainerLog({ directory, say, disk }, parsed);
 }
 
 /** The lines of all files, oldest first. */
@@ -176,20 +173,6 @@ describe("a container's log", () => {
     writeFileSync(file(), '{"log":"nothing whole');
     await open().close();
     expect(readFileSync(file(), "utf8")).toBe("");
-  });
-
-  test("goes on with a line that a killed writer has not seen the end of", async () => {
-    const killed = open();
-    await killed.take("stdout", Buffer.from("whole\nbeg"));
-    await killed.take("stderr", Buffer.from("warning: "));
-    await killed.take("stdout", Buffer.from("un, "));
-    const next = open();
-    await next.take("stdout", Buffer.from("and ended\n"));
-    await next.close();
-    expect([textOf("stdout"), textOf("stderr")]).toEqual(["whole\nbegun, and ended\n", "warning: "]);
-    // What was closed has nothing open.
-    await open().close();
-    expect(entries().length).toBe(3);
   });
 
   test("with the driver none is not kept", () => {
