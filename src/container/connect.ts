@@ -21,8 +21,9 @@ import { routesOf } from "./default-route.ts";
 import { addressesOf, endpointRecord } from "./endpoint-record.ts";
 import { findNetwork } from "./find-network.ts";
 import { namesOf } from "./host-names.ts";
+import { inTurn } from "./in-turn.ts";
 import type { ContainerRecord, EndpointRecord } from "./record.ts";
-import { isLive } from "./refresh.ts";
+import { findContainer, isLive } from "./refresh.ts";
 import { republish } from "./republish.ts";
 import type { Connection } from "./step.ts";
 import { containerPaths, readSpec, writeRecord, writeRunningRecord } from "./store.ts";
@@ -205,17 +206,11 @@ function withoutGateways(endpoints: readonly EndpointRecord[]): EndpointRecord[]
   return endpoints.map((one) => ({ ...one, gateway: undefined, gateway6: undefined }));
 }
 
-/**
- * Connects a container to one more network. One that runs gets its interface at once, any other with its next start; the
- * default route moves when the new network is the better way out. Returns its record.
- * @throws NotFoundError when there is no such network; ConflictError when it is connected already, or has no network
- * namespace of its own; after a failure nothing of the connection is left.
- */
-export async function connectContainer(
+async function connect(
   instance: Instance,
   record: ContainerRecord,
   reference: string,
-  wish: ConnectionWish = {},
+  wish: ConnectionWish,
 ): Promise<ContainerRecord> {
   const network = await findNetwork(instance, reference);
   const attachments = attachmentsOf(record);
@@ -260,11 +255,7 @@ async function leaveRunning(
   return { ...record, endpoints };
 }
 
-/**
- * Takes a container from a network. Returns its record.
- * @throws NotFoundError when it is not connected to it.
- */
-export async function disconnectContainer(
+async function disconnect(
   instance: Instance,
   record: ContainerRecord,
   reference: string,
@@ -298,4 +289,33 @@ export async function disconnectContainer(
   releaseLease(instance, network, record.id);
   keep(instance, changed);
   return changed;
+}
+
+/**
+ * Connects a container to one more network. One that runs gets its interface at once, any other with its next start; the
+ * default route moves when the new network is the better way out. Returns its record.
+ * @throws NotFoundError when there is no such network; ConflictError when it is connected already, or has no network
+ * namespace of its own; after a failure nothing of the connection is left.
+ */
+export function connectContainer(
+  instance: Instance,
+  { id }: Pick<ContainerRecord, "id">,
+  reference: string,
+  wish: ConnectionWish = {},
+): Promise<ContainerRecord> {
+  return inTurn(instance, "connections", () =>
+    connect(instance, findContainer(instance, id), reference, wish),
+  );
+}
+
+/**
+ * Takes a container from a network. Returns its record.
+ * @throws NotFoundError when it is not connected to it.
+ */
+export function disconnectContainer(
+  instance: Instance,
+  { id }: Pick<ContainerRecord, "id">,
+  reference: string,
+): Promise<ContainerRecord> {
+  return inTurn(instance, "connections", () => disconnect(instance, findContainer(instance, id), reference));
 }

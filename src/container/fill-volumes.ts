@@ -1,22 +1,18 @@
 import { chmodSync, chownSync, closeSync, existsSync, readdirSync, utimesSync } from "node:fs";
 import { hasErrno } from "../core/errors.ts";
 import { join } from "../core/join.ts";
-import { makeDirectories } from "../core/make-directories.ts";
 import type { Instance } from "../core/paths.ts";
 import { rawPath } from "../core/raw-path.ts";
 import { Directory, type Pinned, resolution } from "../sys/directory.ts";
-import { releaseLock, takeLock } from "../sys/flock.ts";
 import { putOnHost } from "./archive/host.ts";
 import { openStopped } from "./archive/view.ts";
 import { walkInside } from "./archive/walk.ts";
+import { inTurn } from "./in-turn.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { MountRequest } from "./request.ts";
 import { volumePath } from "./volume-path.ts";
 
 type VolumeMount = Extract<MountRequest, { kind: "volume" }>;
-
-/** How often it is looked whether another that fills volumes is done, in milliseconds. */
-const lookMs = 10;
 
 function isEmpty(path: string): boolean {
   return readdirSync(path).length === 0;
@@ -26,16 +22,6 @@ function isEmpty(path: string): boolean {
 function mayHave(layers: readonly string[], target: string): boolean {
   const [, first = ""] = target.split("/");
   return layers.some((layer) => existsSync(join(layer, first)));
-}
-
-/** Volumes are filled by one at a time: who comes second finds them filled. */
-async function lockVolumes(instance: Instance): Promise<number> {
-  makeDirectories(instance.state);
-  for (;;) {
-    const lock = takeLock(join(instance.state, "volumes.lock"), false);
-    if (lock !== undefined) return lock;
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
-  }
 }
 
 function findDirectory(root: Directory, target: string): Pinned | undefined {
@@ -78,8 +64,8 @@ export async function fillVolumes(
       isEmpty(volumePath(instance, mount.name)),
   );
   if (wanted.length === 0) return;
-  const lock = await lockVolumes(instance);
-  try {
+  // By one at a time: who comes second finds them filled.
+  await inTurn(instance, "volumes", async () => {
     const root = openStopped(instance, record, { volumes: false, writable: false });
     try {
       for (const { name, target } of wanted) {
@@ -90,7 +76,5 @@ export async function fillVolumes(
     } finally {
       root.close();
     }
-  } finally {
-    releaseLock(lock);
-  }
+  });
 }

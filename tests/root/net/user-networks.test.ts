@@ -83,6 +83,26 @@ test("a container that runs is connected and disconnected", async () => {
   });
 });
 
+test("a container is connected to several networks at once, and disconnected, by whoever asks at the same time", async () => {
+  await onHost(async (host) => {
+    const names = ["red", "blue", "green", "white"];
+    for (const name of names) await ok(host, "network", "create", name);
+    const one = await startIdle(host, "one");
+    const endpoints = (): Promise<string> =>
+      ok(host, "inspect", "--format", "{{range .endpoints}}{{.network}} {{end}}", "one");
+    await Promise.all(names.map((name) => ok(host, "network", "connect", name, "one")));
+    expect((await endpoints()).trim().split(" ").sort()).toEqual(["bridge", ...names].sort());
+    expect((await one.sh("ls /sys/class/net")).output.split(/\s+/).sort()).toEqual([
+      ...["eth0", "eth1", "eth2", "eth3", "eth4", "lo"],
+    ]);
+    await Promise.all(names.map((name) => ok(host, "network", "disconnect", name, "one")));
+    expect((await endpoints()).trim()).toBe("bridge");
+    expect((await one.sh("ls /sys/class/net")).output.split(/\s+/).sort()).toEqual(["eth0", "lo"]);
+    await one.end();
+    for (const name of names) await ok(host, "network", "rm", name);
+  });
+});
+
 test("what makes no sense is refused in one line", async () => {
   await onHost(async (host) => {
     await ok(host, "network", "create", "red", "--subnet", "10.77.1.0/24");
