@@ -67,6 +67,7 @@ export type NetlinkStep = { readonly reason: string } & (
       readonly alias: string;
       readonly to: "container" | "host";
     }
+  | { readonly kind: "hairpin"; readonly link: string }
   | { readonly kind: "enslave"; readonly link: string; readonly bridge: string }
   | { readonly kind: "flood"; readonly link: string; readonly remote: string }
   | { readonly kind: "up"; readonly link: string }
@@ -167,6 +168,8 @@ export function requestOf(step: NetlinkStep, known: Known): NetlinkRequest {
       const { name, mac, alias } = step;
       return setLink(indexOf(step.link, known), { name, mac, alias, netns: known.netns });
     }
+    case "hairpin":
+      return setLink(step.link, { hairpin: true });
     case "enslave":
       return setLink(indexOf(step.link, known), { master: indexOf(step.bridge, known) });
     case "flood":
@@ -223,6 +226,8 @@ function textOf(step: NetlinkStep): string {
       const { link, name, mac, alias, to } = step;
       return `RTM_NEWLINK ${link} netns ${to} name ${name}${word("address", mac)} ifalias ${alias}`;
     }
+    case "hairpin":
+      return `RTM_NEWLINK ${step.link} hairpin on`;
     case "enslave":
       return `RTM_NEWLINK ${step.link} master ${step.bridge}`;
     case "flood":

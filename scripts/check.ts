@@ -99,7 +99,8 @@ const fewFailures = 3;
  * passes then is named at the end as unsteady, with why it failed, so that it is mended; one that does not has failed.
  */
 function lookAgain(project: string, failures: readonly Failure[]): Failure[] {
-  if (failures.length > fewFailures || failures.some(({ test }) => test === "")) return [...failures];
+  if (failures.length === 0 || failures.length > fewFailures || failures.some(({ test }) => test === ""))
+    return [...failures];
   console.log(`\n== ${project} tests: once more what failed`);
   return failures.filter((failure) => {
     const name = failure.test.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

@@ -20,7 +20,7 @@ export function linkLacks(
   link: Link,
   masterOf: (name: string) => number | undefined,
 ): Lack[] {
-  const { name, called, alias, mac, mtu, up, isolated, master } = wanted;
+  const { name, called, alias, mac, mtu, up, isolated, hairpin, master } = wanted;
   const lacks: Lack[] = [];
   if (link.alias !== alias || (isolated !== undefined && (link.isolated ?? false) !== isolated)) {
     const text =
@@ -54,6 +54,10 @@ export function linkLacks(
       fault: `${called} was not isolated`,
       step: { kind: "alias", link: name, alias, isolated, reason },
     });
+  }
+  if (hairpin === true && (moved || link.hairpin !== true)) {
+    const fault = `${called} had no hairpin mode`;
+    lacks.push({ what: "hairpin", fault, step: { kind: "hairpin", link: name, reason } });
   }
   return [...lacks.filter(({ what }) => what !== "alias"), ...lacks.filter(({ what }) => what === "alias")];
 }

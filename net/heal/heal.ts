@@ -5,7 +5,7 @@ import { listLeases } from "../ipam.ts";
 import { openIptables } from "../iptables.ts";
 import { type NetlinkClient, withNetlink } from "../netlink/client.ts";
 import { localnetOf, usesLocalnet } from "../ports/localnet.ts";
-import type { Publication } from "../ports/publication.ts";
+import { needsHairpin, type Publication } from "../ports/publication.ts";
 import { readPorts } from "../ports/state.ts";
 import { networksFolder, readMarkers } from "../state.ts";
 import { type Actual, readActual } from "./actual.ts";
@@ -77,7 +77,8 @@ function lookAt(client: NetlinkClient, request: HealRequest): Look {
   const endpoints = request.endpoints(chosen);
   // Also those of the dead: who takes them back is just about to, with the rules, and finds them as they are.
   const publications = readPorts(instance).entries.filter(({ published }) => published);
-  const links = wantedLinks(chosen, endpoints);
+  const hairpins = new Set(publications.filter(needsHairpin).map(({ hostEnd }) => hostEnd));
+  const links = wantedLinks(chosen, endpoints).map((link) => ({ ...link, hairpin: hairpins.has(link.name) }));
   const settings = [...localnetSettings(chosen, publications), ...wantedSettings(chosen)];
   const actual = readActual(client, links, settings);
   const state: FirewallState = { owner, networks: all.map(({ network }) => network), publications };

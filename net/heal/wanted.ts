@@ -25,6 +25,8 @@ export interface WantedLink {
   readonly mtu?: number | undefined;
   readonly up: boolean;
   readonly isolated?: boolean | undefined;
+  /** True: what came in by it may go out by it again. Else that is not looked at. */
+  readonly hairpin?: boolean | undefined;
   /** Name of the bridge that it is a port of. */
   readonly master?: string | undefined;
   readonly addresses: readonly WantedAddress[];

@@ -203,6 +203,8 @@ export interface Link {
   readonly operstate?: number | undefined;
   /** Of a bridge port: may not talk to other isolated ones. */
   readonly isolated?: boolean | undefined;
+  /** Of a bridge port: what came in by it may go out by it again. */
+  readonly hairpin?: boolean | undefined;
 }
 
 /** Reads the payload of an RTM_NEWLINK. @throws NetlinkFormatError for anything else. */
@@ -217,7 +219,7 @@ export function parseLink(payload: Uint8Array): Link {
     info?.text(IFLA_INFO_SLAVE_KIND) === "bridge"
       ? info.nested(IFLA_INFO_SLAVE_DATA, "IFLA_INFO_SLAVE_DATA")
       : undefined;
-  const isolated = port?.u8(IFLA_BRPORT_ISOLATED);
+  const [isolated, hairpin] = [port?.u8(IFLA_BRPORT_ISOLATED), port?.u8(IFLA_BRPORT_MODE)];
   return {
     index: view.getInt32(4, true),
     name: attributes.text(IFLA_IFNAME) ?? "",
@@ -231,5 +233,6 @@ export function parseLink(payload: Uint8Array): Link {
     peer: attributes.u32(IFLA_LINK),
     operstate: attributes.u8(IFLA_OPERSTATE),
     isolated: isolated === undefined ? undefined : isolated === 1,
+    hairpin: hairpin === undefined ? undefined : hairpin === 1,
   };
 }

@@ -22,3 +22,11 @@ export function isLoopback(address: string): boolean {
 export function isWildcard(address: string): boolean {
   return address === "0.0.0.0" || address === "::";
 }
+
+/**
+ * With br_netfilter the rules see what a bridge passes on, and what a container sends to its own published port is led
+ * back to it by the bridge itself: out of the port that it came in by, which bridges do not do.
+ */
+export function needsHairpin({ hostEnd = "", ports }: Publication): boolean {
+  return hostEnd !== "" && ports.some(({ hostAddress }) => !isLoopback(hostAddress));
+}

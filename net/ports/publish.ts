@@ -13,7 +13,7 @@ import type { Network } from "../network.ts";
 import { ensureNetworkFolder, networksLock, readMarkers } from "../state.ts";
 import { describeSysctl } from "../sysctl.ts";
 import { localnetOf, settleLocalnet, usesLocalnet } from "./localnet.ts";
-import { isLoopback, type Publication } from "./publication.ts";
+import { needsHairpin, type Publication } from "./publication.ts";
 import { publicationRules } from "./rules.ts";
 import { forgetConnections, forgetEarlier, outlivesRules } from "./stale.ts";
 import { type PortsEntry, type PortsFile, readPorts, writePorts } from "./state.ts";
@@ -66,14 +66,6 @@ const flush: PlannedAction = {
   reason: "an earlier flow of udp would not be looked at anew",
   by: "parent",
 };
-
-/**
- * With br_netfilter the rules see what a bridge passes on, and what a container sends to its own published port is led
- * back to it by the bridge itself: out of the port that it came in by, which bridges do not do.
- */
-function needsHairpin({ hostEnd = "", ports }: Publication): boolean {
-  return hostEnd !== "" && ports.some(({ hostAddress }) => !isLoopback(hostAddress));
-}
 
 function allowHairpin(publication: Publication): void {
   const { hostEnd = "" } = publication;

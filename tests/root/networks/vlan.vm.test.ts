@@ -1,5 +1,4 @@
 // @vm
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ensureNetwork } from "../../../net/bring-up.ts";
 import { requireDriver } from "../../../net/driver/kernel.ts";
@@ -11,9 +10,6 @@ import { removeNetwork } from "../../../net/tear-down.ts";
 import type { PerformedAction } from "../../../src/core/explain.ts";
 import { type Netns, runHere } from "../../harness/netns.ts";
 import { containerId, hostState, onNetworkSite } from "../../harness/network-site.ts";
-
-// The virtual machine's kernel has VLANs and ipvlan; this machine's may lack them.
-const inMachine = readFileSync("/proc/sys/kernel/osrelease", "utf8").includes("vmrun");
 
 const lan: Network = {
   ...{ name: "lan", owner: "mdocker", bridge: "up0", parent: "up0" },
@@ -30,7 +26,7 @@ function pings(netns: Netns, address: string): boolean {
   }
 }
 
-describe.runIf(inMachine)("on a kernel with VLANs and ipvlan", () => {
+describe("on a kernel with VLANs and ipvlan", () => {
   test.each(["l2", "l3"])("ipvlan %s gives containers addresses on the LAN outside", async (mode) => {
     await onNetworkSite(async (site) => {
       const outside = site.outside();
