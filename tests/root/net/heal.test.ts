@@ -185,7 +185,8 @@ async function withEvents(
   host: TestHost,
   act: (next: (pattern: RegExp) => Promise<HealEvent>) => Promise<void>,
 ): Promise<void> {
-  const events = host.start(["events", "--filter", "type=network", "--format", "json"]);
+  // Also what comes before it listens.
+  const events = host.start(["events", "--since", "1h", "--filter", "type=network", "--format", "json"]);
   try {
     await act(async (pattern) => {
       const [text] = await events.says(new RegExp(`^.*"Type":"network".*(?:${pattern.source}).*$`, "m"));
