@@ -111,7 +111,11 @@ test("nobody listens; a container that is gone", async () => {
   await site.fault(
     "namespace-gone",
     ["web", "db"],
-    [`kill -9 $(sed 's/.*) . \\([0-9]*\\) .*/\\1/' /proc/${pid}/stat) ${pid}`],
+    [
+      `kill -9 $(sed 's/.*) . \\([0-9]*\\) .*/\\1/' /proc/${pid}/stat) ${pid}`,
+      // A killed process has its namespaces until it is through with its exit.
+      `timeout 60 sh -c 'while readlink /proc/${pid}/ns/net; do sleep 0.01; done' || { cat /proc/${pid}/status >&2; false; }`,
+    ],
   );
   await site.fault("not-running", ["web", "db"], ["mdocker stop -t 0 db"]);
   await site.fault("not-running", ["db", "web"], ["mdocker stop -t 0 db"]);
