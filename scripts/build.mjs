@@ -13,7 +13,7 @@ import {
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { build } from "esbuild";
+import { rolldown } from "rolldown";
 
 const home = join(import.meta.dirname, "..");
 /** Everything is built here and moved to its place at the end: who runs mdocker meanwhile has all of the old one. */
@@ -85,83 +85,173 @@ function copyAddons() {
  */
 const onDemand = { "node:child_process": ["spawn", "spawnSync"], "node:module": ["createRequire"] };
 
-const lazyBuiltins = {
-  name: "lazy-builtins",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:(child_process|module)$/ }, ({ path, importer }) =>
-      /\/commander\/|\/sys\/native\.ts$|\/net\/iptables\.ts$/.test(importer)
-        ? { path, namespace: "lazy" }
-        : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: "lazy" }, ({ path }) => ({
-      contents: `module.exports = { ${onDemand[path]
-        .map((name) => `get ${name}() { return require("${path}").${name}; }`)
-        .join(", ")} };`,
-    }));
-  },
-};
-
 /** Libraries that few commands need, each a file of its own: what a start does not use it should not read either. */
 const libraries = ["execa", "fastify", "ip-cidr", "tar-stream", "yaml"];
 
-const librariesApart = {
-  name: "libraries-apart",
-  setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`^(${libraries.join("|")})$`) }, ({ path, importer }) =>
-      importer.includes("/node_modules/") ? undefined : { path: `./lib-${path}.cjs`, external: true },
+const lazyPrefix = "\0lazy:";
+
+const lazyBuiltins = {
+  name: "lazy-builtins",
+  resolveId(id, importer = "") {
+    return id in onDemand && /\/commander\/|\/sys\/native\.ts$|\/net\/iptables\.ts$/.test(importer)
+      ? `${lazyPrefix}${id}`
+      : undefined;
+  },
+  load(id) {
+    if (!id.startsWith(lazyPrefix)) return undefined;
+    const builtin = id.slice(lazyPrefix.length);
+    const getters = onDemand[builtin].map(
+      (name) => `get ${name}() { return require("${builtin}").${name}; }`,
     );
+    return `module.exports = { ${getters.join(", ")} };`;
   },
 };
 
-async function bundleLibrary(name) {
-  // To an ES module, a CommonJS file's default export is the file's whole exports.
-  const contents = `const all = require("${name}"); module.exports = all.default ?? all;`;
-  await build({
-    stdin: { contents, resolveDir: home },
-    outfile: join(dist, `lib-${name}.cjs`),
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "cjs",
-    minify: true,
-    legalComments: "none",
-    logLevel: "warning",
-  });
-}
+const librariesApart = {
+  name: "libraries-apart",
+  resolveId: (id, importer = "") =>
+    libraries.includes(id) && !importer.includes("/node_modules/")
+      ? { id: `./lib-${id}.cjs`, external: true }
+      : undefined,
+};
 
 /** Of the commands, run alone: see src/cli/run-only.ts. */
 const runAlone = {
   name: "run-alone",
-  setup({ onResolve }) {
-    onResolve({ filter: /\/commands\.ts$/ }, () => ({ path: join(home, "src/cli/run-only.ts") }));
-  },
+  resolveId: (id) => (id.endsWith("/commands.ts") ? join(home, "src/cli/run-only.ts") : undefined),
 };
 
-/** Bundles one entry as CommonJS: Node starts it faster than ES modules, and V8 can cache its code. */
-async function bundle(entry, name, plugins = []) {
-  await build({
-    entryPoints: [join(home, entry)],
-    outfile: join(dist, name),
-    bundle: true,
+async function bundleLibrary(name) {
+  const entry = "\0library";
+  const library = await rolldown({
+    input: entry,
     platform: "node",
-    target: "node20",
+    transform: { target: "node20" },
+    plugins: [
+      {
+        name: "library",
+        resolveId: (id) => (id === entry ? id : undefined),
+        // To an ES module, a CommonJS file's default export is the file's whole exports.
+        load: (id) =>
+          id === entry ? `const all = require("${name}"); module.exports = all.default ?? all;` : undefined,
+      },
+    ],
+  });
+  await library.write({
+    file: join(dist, `lib-${name}.cjs`),
     format: "cjs",
     minify: true,
-    legalComments: "none",
-    external: ["koffi"],
-    // A dynamic import of what lies outside becomes require: the bundle runs as a script, which has no import().
-    supported: { "dynamic-import": false },
-    plugins: [lazyBuiltins, librariesApart, ...plugins],
-    define: { "import.meta.dirname": "__dirname" },
-    logLevel: "warning",
+    comments: false,
+    codeSplitting: false,
   });
+}
+
+/** The same code in plain ASCII, which src/start.cjs can read without decoding: in texts and patterns only is there more. */
+function asciiOf(code) {
+  return code.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/**
+ * The code of one entry, as CommonJS files by name. What is imported on demand stays in files of its own: it costs a
+ * start nothing, where code on the level of the start's own file would be in the cache function by function, called or
+ * not. The modules in `together`, by path, are in one file, so that none of them asks another for its functions.
+ */
+async function partsOf(entry, plugins = [], together = new Set()) {
+  const code = await rolldown({
+    input: { main: join(home, entry) },
+    platform: "node",
+    external: ["koffi"],
+    transform: { target: "node20", define: { "import.meta.dirname": "__dirname" } },
+    plugins: [lazyBuiltins, librariesApart, ...plugins],
+  });
+  const { output } = await code.generate({
+    format: "cjs",
+    minify: true,
+    comments: false,
+    // The bundle runs as a script, which has no import().
+    dynamicImportInCjs: false,
+    externalLiveBindings: false,
+    entryFileNames: "[name].js",
+    chunkFileNames: "[name]-[hash].js",
+    codeSplitting:
+      together.size === 0 ? true : { groups: [{ name: "start", test: (id) => together.has(id) }] },
+  });
+  return new Map(
+    output.map(({ fileName, code: text, modules }) => [`./${fileName}`, { code: asciiOf(text), modules }]),
+  );
+}
+
+/** The properties of an object of parts. */
+function propertiesOf(parts) {
+  return [...parts]
+    .map(([name, { code }]) => `${JSON.stringify(name)}(exports,require,module){${code}}`)
+    .join(",\n");
+}
+
+/**
+ * One CommonJS file out of `parts`: Node starts that faster than ES modules, and V8 can cache its code. It is written as
+ * the function that src/start.cjs calls, so that nothing is joined to it at each start. Parts that are not among
+ * `wanted` lie in a file beside it, which src/start.cjs reads when the first of them is asked for.
+ */
+function writeBundle(name, parts, wanted = new Set(parts.keys())) {
+  const here = [...parts].filter(([part]) => wanted.has(part));
+  const rest = [...parts].filter(([part]) => !wanted.has(part));
+  writeFileSync(join(dist, `${name}.rest.cjs`), `(function(__dirname){return{${propertiesOf(rest)}}})`);
+  writeFileSync(
+    join(dist, `${name}.bundle.cjs`),
+    `(function(exports,require,module,__filename,__dirname,readRest){
+const here={${propertiesOf(here)}},known=exports.parts={};
+let rest;
+function part(name){
+let module=known[name];
+if(module!==undefined)return module.exports;
+let load=here[name];
+if(load===undefined){
+if(!/^\\.\\/.*\\.js$/.test(name))return require(name);
+rest??=readRest()(__dirname);
+load=rest[name]}
+known[name]=module={exports:{}};
+load(module.exports,part,module);
+return module.exports}
+part("./main.js")})`,
+  );
+}
+
+/** The modules that a rehearsal has used, by path; none when there was no rehearsal. */
+function usedModules(name, parts) {
+  const file = join(dist, `${name}.parts`);
+  if (!existsSync(file)) return new Set();
+  const used = JSON.parse(readFileSync(file, "utf8"));
+  rmSync(file);
+  return new Set(used.flatMap((part) => Object.keys(parts.get(part).modules)));
+}
+
+/** Bundles, rehearses, and bundles again with what a plain start needs in one part, apart from everything else. */
+async function bundleTwice() {
+  const kinds = [
+    { name: "mdocker", plugins: [] },
+    { name: "run", plugins: [runAlone], alone: true },
+  ];
+  const apart = new Map();
+  for (const { name, plugins } of kinds) {
+    apart.set(name, await partsOf("src/main.ts", plugins));
+    writeBundle(name, apart.get(name));
+  }
+  rehearse();
+  for (const { name, plugins, alone = false } of kinds) {
+    const used = usedModules(name, apart.get(name));
+    const parts = await partsOf("src/main.ts", plugins, used);
+    const needed = [...parts].filter(([, { modules }]) => Object.keys(modules).some((id) => used.has(id)));
+    // Any of the other commands may be asked for: theirs stay in the same file.
+    writeBundle(name, parts, alone && used.size > 0 ? new Set(needed.map(([part]) => part)) : undefined);
+  }
+  rehearse();
+  for (const { name } of kinds) rmSync(join(dist, `${name}.parts`), { force: true });
 }
 
 for (const arch of ["x64", "arm64"]) buildInit(arch);
 buildStart();
 copyAddons();
-await bundle("src/main.ts", "mdocker.bundle.cjs");
-await bundle("src/main.ts", "run.bundle.cjs", [runAlone]);
 await Promise.all(libraries.map(bundleLibrary));
 copyFileSync(join(home, "src/start.cjs"), join(dist, "mdocker.cjs"));
 copyFileSync(join(home, "src/security/seccomp/default.json"), join(dist, "default-seccomp.json"));
@@ -173,40 +263,55 @@ function nodeFlags() {
   return /^exec node (.*?) ?"/m.exec(launcher)[1].split(" ").filter(Boolean);
 }
 
+/** Makes a tar of a root filesystem that holds nothing but a program, /command, that ends at once. */
+function makeRootfs(scratch) {
+  const rootfs = join(scratch, "rootfs");
+  mkdirSync(join(rootfs, "etc"), { recursive: true });
+  writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+  writeFileSync(join(rootfs, "etc/group"), "root:x:0:\n");
+  const code = join(scratch, "command.s");
+  const end =
+    process.arch === "x64" ? "mov $231, %eax; xor %edi, %edi; syscall" : "mov x8, #94; mov x0, #0; svc #0";
+  writeFileSync(code, `.globl _start\n_start: ${end}\n`);
+  execFileSync("cc", ["-static", "-nostdlib", "-o", join(rootfs, "command"), code], { stdio: "inherit" });
+  const tar = join(scratch, "rootfs.tar");
+  execFileSync("tar", ["-C", rootfs, "-cf", tar, "."], { stdio: "inherit" });
+  return tar;
+}
+
 /**
- * Writes V8's code cache from a real run, so that it holds just the functions that a start uses. The run happens in
- * namespaces and directories of its own; without the rights for it, planning one has to do.
+ * Runs real commands with the bundles as they are, in namespaces and directories of their own, and has them write V8's
+ * code cache, so that it holds just the functions that a start uses, and the names of the parts that these are in.
+ * Without the rights to run a container, planning one has to do.
  */
-function writeCodeCache() {
+function rehearse() {
   const scratch = mkdtempSync(join(tmpdir(), "mdocker-build-"));
   try {
-    const rootfs = join(scratch, "rootfs");
-    mkdirSync(rootfs);
-    copyFileSync(join(dist, `init-${process.arch}`), join(rootfs, "command"));
     const env = {
       PATH: process.env.PATH,
       MDOCKER_ROOT: join(scratch, "root"),
       MDOCKER_STATE: join(scratch, "state"),
       MDOCKER_PREFIX: "mdbuild",
     };
-    const run = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs"), "run", "--rootfs", rootfs];
-    // The first run makes the network, which later ones find: only what they use is to be cached.
-    const script = 'ip link set lo up; "$@"; MDOCKER_WRITE_CACHE=1 exec "$@"';
-    const real = ["unshare", "--net", "--mount", "sh", "-c", script, "sh", ...run, "/command"];
-    // The command is init itself, which is not started by mdocker here and says so with exit code 2.
+    const node = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs")].join(" ");
+    const real = `
+      ip link set lo up
+      ${node} image import ${makeRootfs(scratch)} command
+      # The first run makes the network, which later ones find: only what they use is to be cached.
+      ${node} run command /command
+      MDOCKER_WRITE_CACHE=1 ${node} run command /command`;
+    const planned = `MDOCKER_WRITE_CACHE=1 ${node} run --rootfs ${scratch} --explain /command`;
     const [program, ...args] =
-      process.getuid() === 0 ? real : ["env", "MDOCKER_WRITE_CACHE=1", ...run, "--explain", "/command"];
-    spawnSync(program, args, { env, stdio: "ignore" });
+      process.getuid() === 0 ? ["unshare", "--net", "--mount", "sh", "-c", real] : ["sh", "-c", planned];
+    const { status, stderr } = spawnSync(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    if (status !== 0) console.error(`build: the run that is to be cached ended with ${status}: ${stderr}`);
     // The other commands share what every one of them does: to find its way to a module and to records.
-    const list = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs"), "ps"];
-    spawnSync("env", ["MDOCKER_WRITE_CACHE=1", ...list], { env, stdio: "ignore" });
-    if (!existsSync(join(dist, "run.cache")))
-      console.error("build: no code cache was written: starts will be slower");
+    spawnSync("sh", ["-c", `MDOCKER_WRITE_CACHE=1 ${node} ps`], { env, stdio: "ignore" });
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
-writeCodeCache();
+await bundleTwice();
 const place = join(home, "dist");
 const old = `${dist}.old`;
 if (existsSync(place)) renameSync(place, old);

@@ -16,15 +16,19 @@ try {
 } catch {
   // Not built with a cache: slower, not different.
 }
-const wrapper = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
-const script = new vm.Script(wrapper, {
+const script = new vm.Script(source, {
   filename: bundle,
   cachedData,
   importModuleDynamically: undefined,
 });
-script.runInThisContext()(exports, require, module, bundle, __dirname);
+// What is seldom needed is opened now and read when it is: mdocker may be installed anew while this runs.
+const restFile = `${__dirname}/${name}.rest.cjs`;
+const rest = fs.openSync(restFile);
+const readRest = () => vm.runInThisContext(fs.readFileSync(rest, "latin1"), { filename: restFile });
+script.runInThisContext()(exports, require, module, bundle, __dirname, readRest);
 if (process.env.MDOCKER_WRITE_CACHE !== undefined) {
   process.once("exit", () => {
     fs.writeFileSync(cache, script.createCachedData());
+    fs.writeFileSync(`${__dirname}/${name}.parts`, JSON.stringify(Object.keys(exports.parts)));
   });
 }

@@ -98,7 +98,7 @@ export async function buildRequest(
     ...field("cpus", readCpus(flags)),
     rlimits: readUlimits(flags),
     sysctl: readSysctl(flags),
-    ...(await readSecurity(flags)),
+    ...readSecurity(flags),
     ...(await readIsolation(flags)),
   };
 }

@@ -12,6 +12,8 @@ const two32 = 0x1_0000_0000;
  */
 class Arena {
   readonly bytes: Buffer;
+  /** The same bytes. Its setters are V8's own, those of a Buffer are JavaScript that a start would have to compile. */
+  readonly view: DataView;
   readonly #firsts: Readonly<Record<string, number>>;
   readonly #texts = new Map<string, number>();
   readonly #places = new Map<Data, number>();
@@ -19,6 +21,7 @@ class Arena {
 
   constructor(size: number, begin: number, firsts: Readonly<Record<string, number>>) {
     this.bytes = Buffer.alloc(size);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, size);
     this.#end = begin;
     this.#firsts = firsts;
   }
@@ -30,12 +33,12 @@ class Arena {
   /** Writes a 64-bit little-endian number, negative ones as two's complement. */
   writeWord(value: number | bigint, at: number): void {
     if (typeof value === "bigint") {
-      this.bytes.writeBigUInt64LE(BigInt.asUintN(64, value), at);
+      this.view.setBigUint64(at, BigInt.asUintN(64, value), true);
     } else if (value >= 0 && value < two32) {
-      this.bytes.writeUInt32LE(value, at);
+      this.view.setUint32(at, value, true);
     } else {
-      this.bytes.writeInt32LE(value | 0, at);
-      this.bytes.writeInt32LE(Math.floor(value / two32) | 0, at + 4);
+      this.view.setInt32(at, value | 0, true);
+      this.view.setInt32(at + 4, Math.floor(value / two32), true);
     }
   }
 
@@ -91,34 +94,34 @@ class Arena {
       return false;
     }
     if (isData(argument)) {
-      this.bytes.writeUInt32LE(this.address(argument), at);
+      this.view.setUint32(at, this.address(argument), true);
       return false;
     }
-    this.bytes.writeUInt32LE((this.#firsts[argument.part] ?? 0) + argument.index, at);
+    this.view.setUint32(at, (this.#firsts[argument.part] ?? 0) + argument.index, true);
     return true;
   }
 }
 
 /** Writes struct step at `at`; zeros are there already. */
 function writeStep(arena: Arena, at: number, step: Step, arch: string): void {
-  const { bytes } = arena;
+  const { view } = arena;
   const { args, tolerate, skip, save, target, call } = step;
   if (args.length > 6 || (tolerate !== undefined && tolerate.length > 4)) {
     throw new Error(`step has too many arguments: ${step.text()}`);
   }
-  bytes.writeUInt16LE(opcode[step.kind], at);
-  if (target !== undefined) bytes.writeUInt16LE(parts.indexOf(target), at + 2);
-  if (skip !== undefined) bytes.writeUInt16LE(skip, at + 4);
+  view.setUint16(at, opcode[step.kind], true);
+  if (target !== undefined) view.setUint16(at + 2, parts.indexOf(target), true);
+  if (skip !== undefined) view.setUint16(at + 4, skip, true);
   let fromResult = 0;
   for (let i = 0; i < args.length; i++) {
     const argument = args[i];
     if (argument !== undefined && arena.writeArgument(argument, at + layout.stepArguments + i * 8))
       fromResult |= 1 << i;
   }
-  bytes.writeUInt16LE(fromResult, at + 6);
-  if (call !== undefined) bytes.writeUInt32LE(syscallNumber(call, arch), at + 8);
+  view.setUint16(at + 6, fromResult, true);
+  if (call !== undefined) view.setUint32(at + 8, syscallNumber(call, arch), true);
   tolerate?.forEach((name, i) => {
-    bytes.writeUInt16LE(errnoNumber(name), at + 16 + i * 2);
+    view.setUint16(at + 16 + i * 2, errnoNumber(name), true);
   });
   if (save !== undefined) arena.writeWord(arena.address(save.into) + save.offset, at + layout.stepSave);
 }
@@ -134,27 +137,27 @@ export function encodeProgram(program: Program, arch: string = process.arch): Ui
   }
   const begin = layout.headerSize + count * layout.stepSize;
   const arena = new Arena(begin + estimate(program), begin, firsts);
-  const { bytes } = arena;
+  const { view } = arena;
 
   let at: number = layout.headerSize;
   parts.forEach((part, i) => {
-    bytes.writeUInt32LE(firsts[part] ?? 0, layout.partTable + i * 8);
-    bytes.writeUInt32LE(program.parts[part].length, layout.partTable + i * 8 + 4);
+    view.setUint32(layout.partTable + i * 8, firsts[part] ?? 0, true);
+    view.setUint32(layout.partTable + i * 8 + 4, program.parts[part].length, true);
     for (const step of program.parts[part]) {
       writeStep(arena, at, step, arch);
       at += layout.stepSize;
     }
   });
-  bytes.writeBigUInt64LE(layout.magic, 0);
+  view.setBigUint64(0, layout.magic, true);
   const flags =
     (settings.init ? flag.init : 0) |
     (settings.hangupKills ? flag.hangupKills : 0) |
     (settings.lingers === true ? flag.lingers : 0);
-  bytes.writeUInt32LE(flags, 16);
-  bytes.writeInt32LE(settings.controlFd, 20);
-  bytes.writeInt32LE(settings.syncFd, 24);
-  bytes.writeInt32LE(settings.record?.directoryFd ?? -1, 28);
-  bytes.writeInt32LE(settings.traceFd ?? -1, layout.traceFd);
+  view.setUint32(16, flags, true);
+  view.setInt32(20, settings.controlFd, true);
+  view.setInt32(24, settings.syncFd, true);
+  view.setInt32(28, settings.record?.directoryFd ?? -1, true);
+  view.setInt32(layout.traceFd, settings.traceFd ?? -1, true);
   if (settings.record !== undefined) {
     const { name, watch } = settings.record;
     if (watch.length > layout.watchCount) {
@@ -167,7 +170,7 @@ export function encodeProgram(program: Program, arch: string = process.arch): Ui
     });
   }
   arena.writeWord(arena.end, 8);
-  return bytes.subarray(0, arena.end);
+  return arena.bytes.subarray(0, arena.end);
 }
 
 /** The most a program may take: far above any real one, so that a mistake is found here and not by the kernel. */

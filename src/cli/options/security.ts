@@ -1,5 +1,6 @@
 import type { RunRequest } from "../../container/request.ts";
-import { type Flags, type Given, refuse } from "../flags.ts";
+import { parseCapability } from "../../security/capabilities.ts";
+import { type Flags, refuse } from "../flags.ts";
 import type { OptionTable } from "../option-row.ts";
 
 export const securityOptions: OptionTable = {
@@ -17,21 +18,16 @@ export const securityOptions: OptionTable = {
 
 type Security = Pick<RunRequest, "capAdd" | "capDrop" | "privileged" | "securityOptions">;
 
-/** Capability names by their canonical form. Only who names one loads the table of them. */
-async function capabilities(given: readonly Given[]): Promise<string[]> {
-  if (given.length === 0) return [];
-  const { parseCapability } = await import("../../security/capabilities.ts");
-  return given.map(({ value, from }) => parseCapability(value, from));
-}
-
 /** What the container may do. @throws UsageError */
-export async function readSecurity(flags: Flags): Promise<Security> {
+export function readSecurity(flags: Flags): Security {
   for (const option of flags.all("security-opt")) {
     if (option.value === "" || option.value.includes("\0")) refuse(option, "NAME[=VALUE]");
   }
+  const capabilities = (flag: string): string[] =>
+    flags.all(flag).map(({ value, from }) => parseCapability(value, from));
   return {
-    capAdd: await capabilities(flags.all("cap-add")),
-    capDrop: await capabilities(flags.all("cap-drop")),
+    capAdd: capabilities("cap-add"),
+    capDrop: capabilities("cap-drop"),
     privileged: flags.flag("privileged") ?? false,
     securityOptions: flags.all("security-opt").map(({ value }) => value),
   };
