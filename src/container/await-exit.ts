@@ -1,4 +1,5 @@
 import { closeSync, type FSWatcher, watch } from "node:fs";
+import { isoTime } from "../core/clock.ts";
 import { hasErrno } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { exitCodeOf } from "../program/message.ts";
@@ -11,7 +12,7 @@ import { containerPaths, readRecord } from "./store.ts";
 /** Of a container that has ended and is gone: what the kernel has kept of its pid 1, if it has. */
 function lastWord(init: number | undefined, error: string): ExitRecord {
   const status = init === undefined ? undefined : exitStatusOf(init);
-  const at = new Date().toISOString();
+  const at = isoTime();
   if (status === undefined) return { code: 137, at, oomKilled: false, error };
   return { code: exitCodeOf(status), at, oomKilled: false };
 }

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from "node:fs";
+import { isoTime } from "../core/clock.ts";
 import { SetupError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { isReadable } from "../sys/poll.ts";
@@ -100,7 +101,7 @@ function recordOf(plan: ExecPlan, id: string, request: ExecRequest, launched: La
     cwd: plan.process.cwd,
     terminal: request.terminal,
     privileged: request.privileged,
-    started: new Date().toISOString(),
+    started: isoTime(),
     process: awaitChild(launched, plan.program),
     monitor: launched.monitor,
   };

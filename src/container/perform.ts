@@ -11,6 +11,7 @@ import type { Reservation } from "../../net/ports/reserve.ts";
 import { portsFile } from "../../net/state.ts";
 import { prepareLayers, removeLayers } from "../../overlay/prepare.ts";
 import { hostnameFile, hostsFile, readHostHosts, readHostResolvConf, resolvConf } from "../../rootfs/etc.ts";
+import { isoTime } from "../core/clock.ts";
 import { SetupError } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import { join } from "../core/join.ts";
@@ -92,7 +93,7 @@ export function draftRecord({ instance, id, request, ...prepared }: Prepared): C
     image: prepared.image,
     layers: prepared.layers,
     command: prepared.spec.process.args,
-    created: new Date().toISOString(),
+    created: isoTime(),
     labels: request.labels,
     state: "creating",
     foreground: request.detached !== true,
@@ -297,7 +298,7 @@ function recordRunning(start: Start): void {
     exit: undefined,
     monitor,
     init: child,
-    started: new Date().toISOString(),
+    started: isoTime(),
     seccomp: start.prepared.seccomp?.name ?? "unconfined",
     ports: start.reservation?.ports,
     endpoints: start.endpoints.map(endpointRecord),

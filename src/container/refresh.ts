@@ -2,6 +2,7 @@ import { isFrozen } from "../../cgroup/freeze.ts";
 import { type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
 import { parseLimitOom, parseOom } from "../../cgroup/oom.ts";
 import { readTextIfAny } from "../core/atomic.ts";
+import { isoTime } from "../core/clock.ts";
 import { NotFoundError, UsageError } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
@@ -20,7 +21,7 @@ export function readExit(instance: Instance, id: string): ExitRecord | undefined
   const [, status, seconds, nanoseconds, watched = ""] = match;
   const exit = {
     code: exitCodeOf(Number(status)),
-    at: new Date(Number(seconds) * 1000 + Math.floor(Number(nanoseconds) / 1e6)).toISOString(),
+    at: isoTime(Number(seconds) * 1000 + Math.floor(Number(nanoseconds) / 1e6)),
     oomKilled: parseOom(watched) > 0,
   };
   const mark = readStopMark(instance, id);

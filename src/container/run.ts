@@ -57,6 +57,9 @@ async function watchSoftLimit(
   return watchOwnMemory(prepared.instance, record, say);
 }
 
+/** Many a command has ended after so long. Meanwhile nothing of it has to pass through here, except for a terminal's. */
+const shortMs = 5;
+
 /** Shows output, passes signals and resizes on, until the monitor says how the container ended. Returns its wait status. */
 async function attend(
   start: Start,
@@ -72,7 +75,7 @@ async function attend(
   signals.forwardTo(launched.child);
   const unwatch = await watchSoftLimit(start, relay === undefined ? say : () => undefined);
   try {
-    const message = await launched.control.receiveLater();
+    const message = await launched.control.receiveLater(relay === undefined ? shortMs : 0);
     return message?.kind === "exited" ? message.status : undefined;
   } finally {
     // Showing the rest may take long, and the pid may soon be another's.

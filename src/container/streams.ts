@@ -2,6 +2,7 @@ import { closeSync, read, readSync, writeSync } from "node:fs";
 import { hasErrno, SetupError } from "../core/errors.ts";
 import { layout } from "../program/layout.ts";
 import { decodeMessage, type Message } from "../program/message.ts";
+import { isReadable } from "../sys/poll.ts";
 
 /**
  * One of the two streams between us and the launched processes. The ladder:
@@ -56,8 +57,16 @@ export class Stream {
     }
   }
 
-  /** The next message, without blocking the event loop. */
-  async receiveLater(): Promise<Message | undefined> {
+  /**
+   * The next message, without blocking the event loop for longer than `soonMs`: one that comes so soon needs no thread,
+   * and Node's are only started by the first who does.
+   */
+  async receiveLater(soonMs = 0): Promise<Message | undefined> {
+    if (soonMs > 0 && isReadable(this.fd, soonMs)) {
+      const message = this.receive();
+      this.#exited ||= message?.kind === "exited";
+      return message;
+    }
     const buffer = Buffer.alloc(layout.messageSize);
     let have = 0;
     while (have < buffer.length) {
