@@ -126,10 +126,19 @@ describe("names, without a supervisor", () => {
       const one = await startIdle(host, "one");
       const two = await startIdle(host, "two");
       const three = await startIdle(host, "three");
-      // One question after another, each asked once, with a second for its answer.
+      // One question after another. What has reached a server that is killed is lost with it, as any datagram may be;
+      // then a second question is answered. Nothing else may be lost.
+      const kills = 2;
       const asking = host.start([
         ...["run", "-i", "--name", "four", "/bin/bash", "-c"],
-        "echo asking; while ! read -t 0; do dig +short +tries=1 +time=20 two > /tmp/out || echo FAILED; grep -qx 10.200.1.3 /tmp/out || echo WRONG; done; echo asked",
+        `
+          ask() { dig +short +tries=1 +time=$1 two > /tmp/out; }
+          echo asking
+          while ! read -t 0; do
+            ask 3 || { echo lost; ask 20; } || echo FAILED
+            grep -qx 10.200.1.3 /tmp/out || echo WRONG
+          done
+          echo asked`,
       ]);
       await asking.says(/^asking$/m);
       const first = await answering(host);
@@ -154,7 +163,9 @@ describe("names, without a supervisor", () => {
       await nextAnswering(host, fifth);
       asking.child.stdin.write("enough\n");
       await asking.says(/^asked$/m);
-      expect(asking.output()).toBe("asking\nasked\n");
+      const [, ...lost] = asking.output().split("\n").slice(0, -2);
+      expect(lost.filter((line) => line !== "lost")).toEqual([]);
+      expect(lost.length).toBeLessThanOrEqual(kills);
       asking.child.stdin.end();
       await asking.ended;
       for (const run of runs) await run.end();
