@@ -75,6 +75,7 @@ function freezeV1(host: V1Host, path: string, patience: number): void {
  */
 export function freeze(host: CgroupHost, path: string, patience: number = patienceMs): void {
   checkPath(path);
+  if (host.driver === "v1" && host.absent !== undefined) throw new CannotEnforceError("pause", host.absent);
   if (!existsSync(homeDirectory(host, path)))
     throw new SetupError(`cannot pause: cgroup ${path} does not exist`);
   try {

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { SetupError } from "../src/core/errors.ts";
+import { isRootless } from "../src/core/rootless.ts";
+import { findDelegation } from "./delegated.ts";
 import { type CgroupMount, parseCgroupMounts } from "./mountinfo.ts";
 
 /** A host with cgroup v1 controllers (legacy or hybrid). */
@@ -7,6 +9,8 @@ export interface V1Host {
   readonly driver: "v1";
   /** Mount point of each controller's hierarchy; controllers mounted together share one. */
   readonly controllers: ReadonlyMap<string, string>;
+  /** Why no container can have a cgroup here, and nothing can be limited: then there are no controllers. */
+  readonly absent?: string;
 }
 
 /** A host whose controllers are all in the one tree of cgroup v2. */
@@ -43,6 +47,14 @@ function byPreference(one: CgroupMount, other: CgroupMount): number {
   return rank(one) - rank(other);
 }
 
+/** What who is root of a user namespace only may control. */
+function delegatedHost(readControllers: (path: string) => string): CgroupHost {
+  const found = findDelegation();
+  if ("absent" in found) return { driver: "v1", controllers: new Map(), absent: found.absent };
+  const text = readControllers(`${found.root}/cgroup.controllers`);
+  return { driver: "v2", root: found.root, controllers: new Set(text.split(/\s+/).filter(Boolean)) };
+}
+
 /**
  * Finds out how this host controls resources, from the mounts that this process sees: v1 when memory, cpu or pids has a
  * hierarchy of its own, whatever else is mounted; else the v2 tree.
@@ -54,6 +66,7 @@ export function detectCgroups(
   mountinfo: string = readFileSync("/proc/self/mountinfo", "utf8"),
   readControllers: (path: string) => string = (path) => readFileSync(path, "utf8"),
 ): CgroupHost {
+  if (isRootless()) return delegatedHost(readControllers);
   const mounts = parseCgroupMounts(mountinfo).sort(byPreference);
   const controllers = new Map<string, string>();
   for (const { version, options, mountPoint } of mounts) {

@@ -37,5 +37,5 @@ export function directoryFor(host: CgroupHost, controller: string, path: string)
 /** Directory of a container's cgroup where all its processes are listed. */
 export function homeDirectory(host: CgroupHost, path: string): string {
   if (host.driver === "v2") return join(host.root, path);
-  return join(host.controllers.get(homeController(host)) ?? "", path);
+  return join(host.controllers.get(homeController(host)) ?? "/nowhere", path);
 }

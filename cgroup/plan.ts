@@ -1,5 +1,6 @@
 import { join } from "../src/core/join.ts";
 import type { OciResources } from "../src/core/oci.ts";
+import { isRootless } from "../src/core/rootless.ts";
 import type { CgroupAction } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import { checkResources } from "./check.ts";
@@ -34,6 +35,7 @@ function makeAction(mountPoint: string, path: string, reason: string): CgroupAct
 /** Refuses a limit whose controller this host lacks. */
 export function requireController(host: CgroupHost, { option, controller }: Limit): void {
   if (host.controllers.has(controller)) return;
+  if (host.driver === "v1" && host.absent !== undefined) throw new CannotEnforceError(option, host.absent);
   if (host.driver === "v1") {
     const known = [...host.controllers.keys()].join(", ");
     throw new CannotEnforceError(
@@ -51,12 +53,17 @@ export function requireController(host: CgroupHost, { option, controller }: Limi
 /** All that is written for these resources on v1, thought through once: a start asks several times. */
 const thought = new WeakMap<OciResources, readonly Limit[]>();
 
+/*
+ * Where we are not root of the host no rule about devices can be set, and none is needed: nobody inside can make a node
+ * that opens anything (mknod(2)), and what was bound there can be opened only as far as the user could outside.
+ */
+
 function limitsV1(resources: OciResources): readonly Limit[] {
   let limits = thought.get(resources);
   if (limits === undefined) {
     limits = [
       ...v1Limits(resources).filter(isLimiting),
-      ...v1DeviceLimits(readDeviceRules(resources.devices ?? [])),
+      ...(isRootless() ? [] : v1DeviceLimits(readDeviceRules(resources.devices ?? []))),
     ];
     thought.set(resources, limits);
   }
@@ -161,7 +168,7 @@ function planV2(host: V2Host, path: string, resources: OciResources): CgroupActi
     ...enableV2(host, path, controllers),
     ...limits.map((limit) => limitAction(directory, limit)),
   ];
-  const program = deviceProgram(readDeviceRules(resources.devices ?? []));
+  const program = isRootless() ? undefined : deviceProgram(readDeviceRules(resources.devices ?? []));
   if (program !== undefined) {
     actions.push({
       kind: "cgroup",
@@ -187,6 +194,7 @@ export function planCgroup(host: CgroupHost, path: string, resources: OciResourc
   checkResources(resources);
   if (host.driver === "v2") return planV2(host, path, resources);
   const [unified] = Object.keys(resources.unified ?? {});
+  if (unified !== undefined && host.absent !== undefined) throw new CannotEnforceError(unified, host.absent);
   if (unified !== undefined)
     throw new CannotEnforceError(unified, "this host has its controllers on cgroup v1");
   return planV1(host, path, resources);

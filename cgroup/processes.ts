@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
 import { writeValues } from "./action.ts";
@@ -46,9 +46,27 @@ export function processesIn(directory: string): number[] {
   return [...pids];
 }
 
-/** The processes of a container, by their pids here. */
-export function listProcesses(host: CgroupHost, path: string): number[] {
+/** The processes in the pid namespace of `init`: all of a container that has no cgroup. */
+function processesWith(init: number): number[] {
+  const namespaceOf = (pid: number | string): string | undefined => {
+    try {
+      return readlinkSync(`/proc/${pid}/ns/pid`);
+    } catch (error) {
+      if (hasErrno(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return undefined;
+      throw error;
+    }
+  };
+  const wanted = namespaceOf(init);
+  if (wanted === undefined || wanted === namespaceOf("self")) return [];
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && namespaceOf(name) === wanted)
+    .map(Number);
+}
+
+/** The processes of a container, by their pids here; `init` is the first of them, for a host without cgroups. */
+export function listProcesses(host: CgroupHost, path: string, init?: number): number[] {
   checkPath(path);
+  if (host.driver === "v1" && host.absent !== undefined) return init === undefined ? [] : processesWith(init);
   return processesIn(homeDirectory(host, path));
 }
 

@@ -4,48 +4,22 @@
  * (bin/mdocker.sh); this takes a tenth of its time, and every start pays for it.
  *
  * NODE_EXTRA_CA_CERTS triples Node's start and NODE_OPTIONS could load anything into a program that runs as root:
- * neither is passed on. NODE_FLAGS comes from the build, one C string a flag.
+ * neither is passed on. An ordinary user's command goes into that user's namespaces first. NODE_FLAGS comes from the build, one C string a flag.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <asm/errno.h>
-#include <asm/unistd.h>
+#include "join.h"
 
 #define PATH_SIZE 4096
 #define ARGUMENTS 8192
 #define VARIABLES 8192
-
-static long call3(long n, long a, long b, long c) {
-#if defined(__x86_64__)
-    long result;
-    register long r10 __asm__("r10") = 0;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
-    return result;
-#elif defined(__aarch64__)
-    register long x8 __asm__("x8") = n;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
-    return x0;
-#else
-#error "mdocker runs on x86_64 and arm64"
-#endif
-}
+#define AT_EUID 12
 
 static char self[PATH_SIZE], program[PATH_SIZE], node[PATH_SIZE];
 static const char *arguments[ARGUMENTS], *variables[VARIABLES];
 static const char *const flags[] = {NODE_FLAGS};
 
-static size_t length(const char *text) {
-    size_t n = 0;
-    while (text[n]) n++;
-    return n;
-}
-
 static _Noreturn void fail(const char *message) {
-    call3(__NR_write, 2, (long)message, (long)length(message));
-    for (;;) call3(__NR_exit_group, 2, 0, 0);
+    call(__NR_write, 2, message, length(message), 0);
+    for (;;) call(__NR_exit_group, 2, 0, 0, 0);
 }
 
 static int begins(const char *text, const char *with) {
@@ -69,10 +43,33 @@ static void become_node(const char *path) {
         while (path[n] && path[n] != ':') n++;
         if (n > 0 && n + 6 < PATH_SIZE) {
             append(node, append(node, 0, path, n), "/node", 5);
-            call3(__NR_execve, (long)node, (long)arguments, (long)variables);
+            call(__NR_execve, node, arguments, variables, 0);
         }
         path += n + (path[n] == ':');
     }
+}
+
+/* The kernel tells it behind the environment: getauxval(3). */
+static uint32_t effective_uid(const long *auxiliary) {
+    while (auxiliary[0] != 0 && auxiliary[0] != AT_EUID) auxiliary += 2;
+    return auxiliary[0] == AT_EUID ? (uint32_t)auxiliary[1] : 0;
+}
+
+/* Joins the user's namespaces, should there be any: the variable that says so, or nothing. src/rootless/place.ts */
+static const char *as_root_of_its_own(const char *runtime, const char *fresh, uint32_t uid) {
+    static char socket[PATH_SIZE], variable[40];
+    char digits[21];
+    size_t n = runtime[0] == '/' ? append(socket, 0, runtime, length(runtime)) : append(socket, 0, "/tmp", 4);
+    unsigned count = decimal(digits, uid);
+    if (runtime[0] == '/') n = append(socket, n, "/mdocker", 8);
+    else n = append(socket, append(socket, n, "/mdocker-", 9), digits, count);
+    n = append(socket, n, "/holder/socket", 14);
+    /* Who has just started the holder comes before all others: src/rootless/make.ts. */
+    if (fresh[0]) append(socket, append(socket, n, ".", 1), fresh, length(fresh));
+    int joined = join_namespaces(socket, uid);
+    if (joined < 0) fail("mdocker: the user's namespaces cannot be joined: see mdocker doctor --rootless\n");
+    append(variable, append(variable, 0, "MDOCKER_ROOTLESS=", 17), digits, count);
+    return joined > 0 ? variable : 0;
 }
 
 _Noreturn void begin(const long *stack) {
@@ -80,20 +77,7 @@ _Noreturn void begin(const long *stack) {
     const char *const *words = (const char *const *)(stack + 1);
     const char *const *environment = words + count + 1;
 
-#if defined(__x86_64__)
-    long size = call3(__NR_readlink, (long)"/proc/self/exe", (long)self, PATH_SIZE - 1);
-#else
-    register long x3 __asm__("x3") = PATH_SIZE - 1;
-    long size;
-    {
-        register long x8 __asm__("x8") = __NR_readlinkat;
-        register long x0 __asm__("x0") = -100;
-        register long x1 __asm__("x1") = (long)"/proc/self/exe";
-        register long x2 __asm__("x2") = (long)self;
-        __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
-        size = x0;
-    }
-#endif
+    long size = call(__NR_readlinkat, -100 /* AT_FDCWD */, "/proc/self/exe", self, PATH_SIZE - 1);
     if (size <= 0) fail("mdocker: /proc is not mounted: it is needed to find the program\n");
     for (int slashes = 0; size > 0 && slashes < 2;)
         if (self[--size] == '/') slashes++;
@@ -107,13 +91,18 @@ _Noreturn void begin(const long *stack) {
         if (n >= ARGUMENTS - 1) fail("mdocker: too many arguments\n");
         arguments[n++] = words[i];
     }
-    const char *path = "/usr/local/bin:/usr/bin:/bin";
+    const char *path = "/usr/local/bin:/usr/bin:/bin", *runtime = "", *fresh = "";
     for (n = 0; *environment; environment++) {
         if (begins(*environment, "NODE_EXTRA_CA_CERTS=") || begins(*environment, "NODE_OPTIONS=")) continue;
+        if (begins(*environment, "MDOCKER_ROOTLESS=")) continue;
+        if (begins(*environment, "MDOCKER_NEW_HOLDER=")) fresh = *environment + 19;
+        if (begins(*environment, "XDG_RUNTIME_DIR=")) runtime = *environment + 16;
         if (begins(*environment, "PATH=")) path = *environment + 5;
         if (n >= VARIABLES - 1) fail("mdocker: too many environment variables\n");
         variables[n++] = *environment;
     }
+    uint32_t uid = effective_uid((const long *)(environment + 1));
+    if (uid != 0 && !(count > 1 && begins(words[1], "doctor"))) variables[n] = as_root_of_its_own(runtime, fresh, uid);
     become_node(path);
     fail("mdocker: node is not found along PATH: install Node 20 or later\n");
 }

@@ -2,6 +2,7 @@ import { monotonicMs } from "../src/core/clock.ts";
 import { messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import { type Instance, vethPrefix } from "../src/core/paths.ts";
+import { highestId } from "../src/core/rootless.ts";
 import { insideNetns } from "../src/sys/namespaces.ts";
 import type { ProcessIdentity } from "../src/sys/process.ts";
 import { connectCable } from "./driver/cable.ts";
@@ -230,6 +231,6 @@ export function containerSysctls(): Record<string, string> {
     "net.ipv6.conf.default.accept_dad": "0",
     "net.ipv6.conf.default.accept_ra": "0",
     // ping without CAP_NET_RAW, for every group.
-    "net.ipv4.ping_group_range": "0 2147483647",
+    "net.ipv4.ping_group_range": `0 ${highestId()}`,
   };
 }

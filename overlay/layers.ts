@@ -1,4 +1,5 @@
 import { SetupError } from "../src/core/errors.ts";
+import { isRootless } from "../src/core/rootless.ts";
 
 /** What an overlay is to be made of. */
 export interface OverlayRequest {
@@ -41,6 +42,15 @@ const maxLayers = 500;
  * Said explicitly as distributions build kernels with other defaults.
  */
 const features = "index=off,metacopy=off,redirect_dir=off";
+/**
+ * In a user namespace: what the overlay notes is in attributes that need no privilege (Linux 5.11), and a redirection is
+ * not even read.
+ */
+const userFeatures = "index=off,metacopy=off,redirect_dir=nofollow,userxattr";
+
+function featuresHere(): string {
+  return isRootless() ? userFeatures : features;
+}
 
 /** Backslash, comma and (between lowers) colon mean something in the options. */
 function escapeOption(path: string): string {
@@ -53,7 +63,7 @@ function optionText(lowers: readonly string[], upper: string, work: string, ephe
   const plain = (path: string) => path.replace(/[\\,]/g, "\\$&");
   // volatile (Linux 5.10): nothing is synced, neither by fsync inside nor on umount, which else writes out everything.
   const volatile = ephemeral ? ",volatile" : "";
-  return `lowerdir=${lower},upperdir=${plain(upper)},workdir=${plain(work)},${features}${volatile}`;
+  return `lowerdir=${lower},upperdir=${plain(upper)},workdir=${plain(work)},${featuresHere()}${volatile}`;
 }
 
 /**
@@ -62,7 +72,7 @@ function optionText(lowers: readonly string[], upper: string, work: string, ephe
  */
 export function readOnlyOptions({ lowers, upper, cwd, links }: OverlayPlan): string {
   const names = cwd === undefined ? [...lowers, upper] : [...links.map((_, i) => `l${i}`), "upper"];
-  return `lowerdir=${names.reverse().map(escapeOption).join(":")},${features}`;
+  return `lowerdir=${names.reverse().map(escapeOption).join(":")},${featuresHere()}`;
 }
 
 /**

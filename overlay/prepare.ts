@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
 import { removeTree } from "../src/core/remove-tree.ts";
+import { ownable } from "../src/core/rootless.ts";
 import type { OverlayPlan } from "./layers.ts";
 import { forgetVolatile } from "./volatile.ts";
 
@@ -34,7 +35,8 @@ export function prepareLayers(plan: OverlayPlan): void {
   if (root === undefined) throw new SetupError("overlay: no lower directory");
   const mode = root.mode & 0o7777;
   if (ensureDirectory(plan.upper, mode)) {
-    if (root.uid !== 0 || root.gid !== 0) chownSync(plan.upper, root.uid, root.gid);
+    const [uid, gid] = [ownable(root.uid), ownable(root.gid)];
+    if (uid !== 0 || gid !== 0) chownSync(plan.upper, uid, gid);
     // mkdir(2) takes the umask off, and chown(2) the set-group bit.
     if ((lstatSync(plan.upper).mode & 0o7777) !== mode) chmodSync(plan.upper, mode);
   }

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { OciDevice } from "../src/core/oci.ts";
+import type { OciDevice, OciMount } from "../src/core/oci.ts";
 import { changeOwner, mknod, symlink } from "../src/program/calls/file.ts";
 import type { ProgramBuilder } from "../src/program/step.ts";
 import { makeDirectories } from "./mounts.ts";
@@ -25,4 +25,16 @@ export function populateDev(
     if (uid !== 0 || gid !== 0) builder.add("child", changeOwner(path, uid, gid, "its owner on the host"));
   }
   for (const { path, target } of links) builder.add("child", symlink(target, path, "programs expect it"));
+}
+
+/** The same devices as bind mounts of the host's own nodes: for who is root of a user namespace only, mknod(2). */
+export function boundDevices(devices: readonly OciDevice[]): OciMount[] {
+  return devices
+    .filter(({ type }) => type === "c" || type === "b")
+    .map(({ path }) => ({
+      destination: path,
+      type: "bind",
+      source: path,
+      options: ["bind", "rw", "rprivate"],
+    }));
 }

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { ownable } from "../src/core/rootless.ts";
 import type { LayerEntry } from "./layer-tree.ts";
 
 /** Makes one entry; mode and owner exactly as said, whatever the umask. */
@@ -20,7 +21,8 @@ function writeEntry(path: string, entry: LayerEntry): void {
     copyFileSync(entry.source, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   else writeFileSync(path, entry.content, { flag: "wx", mode: 0o600 });
   // The owner first: chown(2) clears the setuid bits that chmod sets.
-  if (entry.uid !== 0 || entry.gid !== 0) lchownSync(path, entry.uid, entry.gid);
+  const [uid, gid] = [ownable(entry.uid), ownable(entry.gid)];
+  if (uid !== 0 || gid !== 0) lchownSync(path, uid, gid);
   if (entry.kind !== "symlink") chmodSync(path, entry.mode);
 }
 

@@ -26,10 +26,14 @@ export function mountOverlay(
   );
 }
 
-/** Makes `merged` the root. The old root ends up below the working directory and is detached: no way leads back. */
+/** Makes `merged` the root. The old root ends up below the working directory, until {@link leaveHost}. */
 export function enterRoot(builder: ProgramBuilder, merged: string): void {
   builder.add("child", chdir(merged, "stand in the new root", "enter the container's root"));
   builder.add("child", pivotRoot("the container's root becomes the root of this mount namespace"));
+}
+
+/** Detaches the old root: no way leads back. */
+export function leaveHost(builder: ProgramBuilder): void {
   builder.add("child", detach(".", "the host's tree, now on top of it, disappears"));
   builder.add("child", chdir("/", "no working directory outside"));
 }

@@ -36,15 +36,18 @@ function compilerFor(arch) {
   return spawnSync(compilers[arch], ["--version"]).status === 0 ? compilers[arch] : undefined;
 }
 
-function buildInit(arch) {
-  const target = join(dist, `init-${arch}`);
+/** `init` is a container's, `holder` and `relay` are those of who is not root. */
+function buildInit(name, arch) {
+  const target = join(dist, `${name}-${arch}`);
   const compiler = compilerFor(arch);
   if (compiler === undefined) {
     if (!existsSync(target))
-      console.error(`build: no ${compilers[arch]}: init for ${arch} is not built (only needed to package)`);
+      console.error(
+        `build: no ${compilers[arch]}: ${name} for ${arch} is not built (only needed to package)`,
+      );
     return;
   }
-  execFileSync(compiler, [...initFlags, "-o", target, join(home, "init/init.c")], { stdio: "inherit" });
+  execFileSync(compiler, [...initFlags, "-o", target, join(home, `init/${name}.c`)], { stdio: "inherit" });
 }
 
 /** bin/mdocker for this machine, moved into place whole: it may be running. */
@@ -249,7 +252,7 @@ async function bundleTwice() {
   for (const { name } of kinds) rmSync(join(dist, `${name}.parts`), { force: true });
 }
 
-for (const arch of ["x64", "arm64"]) buildInit(arch);
+for (const name of ["init", "holder", "relay"]) for (const arch of ["x64", "arm64"]) buildInit(name, arch);
 buildStart();
 copyAddons();
 await Promise.all(libraries.map(bundleLibrary));

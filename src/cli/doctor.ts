@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { type Palette, palette } from "./colour.ts";
 import { bridgeFilter } from "./doctor/bridge-filter.ts";
@@ -87,8 +87,13 @@ export function registerDoctor(program: Command): void {
     )
     .helpOption("--help", "show help")
     .option("--json", "as JSON")
-    .action(async ({ json }: { readonly json?: boolean }) => {
-      const findings = await examine(groundOf(instanceOf(command)));
+    .option("--rootless", "what an ordinary user's mdocker needs instead")
+    .action(async ({ json, rootless }: { readonly json?: boolean; readonly rootless?: boolean }) => {
+      const ground = groundOf(instanceOf(command));
+      if (rootless && ground.uid === 0)
+        throw new UsageError("doctor --rootless: run it without sudo, as the user who is to run containers");
+      const wanted = rootless ? (await import("./doctor/rootless.ts")).rootlessChecks : checks;
+      const findings = await examine(ground, wanted);
       if (json) print(`${JSON.stringify(findings, null, 2)}\n`);
       else print(renderFindings(findings, palette(await isTerminal(1), process.env)));
       if (findings.some(({ level }) => level === "FAIL")) process.exitCode = 1;

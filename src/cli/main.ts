@@ -4,6 +4,7 @@ import { nearest } from "../core/nearest.ts";
 import { commands, treeCommands } from "./commands.ts";
 import { isIncomplete, parseFailure } from "./failure.ts";
 import { printError, say } from "./output.ts";
+import { NeedsRootError } from "./privilege.ts";
 import { commandAt, commandWord, newProgram } from "./program.ts";
 
 /** The command tree as far as these words need it: one command, or all of them. */
@@ -52,10 +53,18 @@ async function withoutGroup(words: readonly string[]): Promise<readonly string[]
   return [...words.slice(0, at), memberOf(word, words[at + 1]), ...words.slice(at + 2)];
 }
 
+/** Who is not root goes where they are; who has just made that place gets it ready. */
+async function takePlace(words: readonly string[]): Promise<void> {
+  if (process.geteuid?.() !== 0) return (await import("./own-namespaces.ts")).enterEarly(words);
+  if (process.env["MDOCKER_NEW_HOLDER"] !== undefined)
+    (await import("../rootless/ready.ts")).makeReady(process.env);
+}
+
 /** Runs one command line, without the program's own name. Returns the exit code; nothing is thrown. */
 export async function runCommandLine(given: readonly string[]): Promise<number> {
   let words = given;
   try {
+    await takePlace(given);
     words = await withoutGroup(given);
     try {
       await parse(words, false);
@@ -65,6 +74,12 @@ export async function runCommandLine(given: readonly string[]): Promise<number> 
     }
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    return report(error, words);
+    if (!(error instanceof NeedsRootError)) return report(error, words);
+    const { enterInstead } = await import("./own-namespaces.ts");
+    try {
+      return enterInstead(given, error);
+    } catch (refusal) {
+      return report(refusal, words);
+    }
   }
 }

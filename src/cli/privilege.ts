@@ -1,11 +1,19 @@
 import { SetupError } from "../core/errors.ts";
 
-/** @throws SetupError, one line, when we are not root. `command` as the user would type it: `run ...`. */
+/** A command cannot do with an ordinary user's rights what it is asked to. */
+export class NeedsRootError extends SetupError {
+  /** As the user would type it: `run ...`. */
+  readonly command: string;
+  constructor(command: string) {
+    super(`${command.split(" ")[0]} needs root: try sudo mdocker ${command}`);
+    this.command = command;
+  }
+}
+
+/**
+ * @throws NeedsRootError when we are not root: then the command line goes into the user's own namespaces, where we are
+ * (src/cli/own-namespaces.ts).
+ */
 export function requireRoot(command: string): void {
-  if (process.geteuid?.() === 0) return;
-  const [word] = command.split(" ");
-  throw new SetupError(
-    `${word} needs root: try sudo mdocker ${command}; rootless needs unprivileged user namespaces and ` +
-      "subordinate ids in /etc/subuid (mdocker doctor shows what this host has)",
-  );
+  if (process.geteuid?.() !== 0) throw new NeedsRootError(command);
 }

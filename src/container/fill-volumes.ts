@@ -3,6 +3,7 @@ import { hasErrno } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { rawPath } from "../core/raw-path.ts";
+import { ownable } from "../core/rootless.ts";
 import { Directory, type Pinned, resolution } from "../sys/directory.ts";
 import { putOnHost } from "./archive/host.ts";
 import { openStopped } from "./archive/view.ts";
@@ -40,7 +41,7 @@ function findDirectory(root: Directory, target: string): Pinned | undefined {
 /** Gives an empty volume what the image has at its mount point: files, and owner, mode and time of the directory itself. */
 async function fill(path: string, { fd, stat }: Pinned, note: (line: string) => void): Promise<void> {
   await putOnHost(rawPath(path), walkInside(new Directory(fd), ""), { archive: true, note });
-  chownSync(path, stat.uid, stat.gid);
+  chownSync(path, ownable(stat.uid), ownable(stat.gid));
   chmodSync(path, stat.mode & 0o7777);
   utimesSync(path, stat.atime, stat.mtime);
 }

@@ -158,7 +158,7 @@ export function listOpenFiles(record: ContainerRecord): JudgedProcess[] {
   if ((record.state !== "running" && record.state !== "paused") || record.cgroup === undefined) {
     throw new ConflictError(`container ${record.name} is not running`);
   }
-  const pids = listProcesses(detectCgroups(), record.cgroup).sort((a, b) => a - b);
+  const pids = listProcesses(detectCgroups(), record.cgroup, record.init?.pid).sort((a, b) => a - b);
   const processes = pids.flatMap((pid) => readProcessFiles(pid) ?? []);
   const inside = lookInside(record, processes);
   // A directory is nobody's standard stream.

@@ -16,6 +16,7 @@ import { SetupError } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
+import { isRootless } from "../core/rootless.ts";
 import type { UndoStack } from "../core/undo.ts";
 import { writeFile } from "../core/write-file.ts";
 import { bootId, identify } from "../sys/process.ts";
@@ -177,7 +178,7 @@ function launchContainer(start: Start): void {
     traced: start.observer !== undefined,
   });
   // The monitor has them: the ports are the container's own as long as it lives, whatever becomes of us.
-  closePorts(start);
+  if (!isRootless()) closePorts(start);
 }
 
 /** Closes what we hold of the reserved ports. */
@@ -222,7 +223,17 @@ async function publishPorts(start: Start): Promise<void> {
   const { publish } = await import("../../net/ports/publish.ts");
   const { network } = publishing.connection;
   const publication = publicationOf(id, endpoint, reservation.ports);
-  publish(instance, { network, publication, owner: launchedOf(start).monitor }, observer);
+  const owner = launchedOf(start).monitor;
+  publish(instance, { network, publication, owner }, observer);
+  if (!isRootless()) return;
+  const { startRelays } = await import("./relays.ts");
+  const { address, address6 } = publication;
+  const relayed = reservation.ports.flatMap((port, at) => {
+    const socket = reservation.sockets[at];
+    return socket === undefined ? [] : [{ port, socket, address, address6 }];
+  });
+  startRelays(relayed, owner);
+  closePorts(start);
 }
 
 async function lease(start: Start, { network, attachment, number }: Connection): Promise<void> {

@@ -10,6 +10,7 @@ import { planOverlay } from "../../overlay/layers.ts";
 import { lookupUser } from "../../rootfs/users.ts";
 import { NotFoundError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
+import { hasOneId, isRootless } from "../core/rootless.ts";
 import { planSecurity } from "../security/plan.ts";
 import { routesOf } from "./default-route.ts";
 import { findNetwork } from "./find-network.ts";
@@ -26,6 +27,15 @@ import { buildSpec, commandLine, type JoinedContainer, mountsOfNames, sharesProc
 import type { Connection } from "./step.ts";
 import { containerFiles, containerPaths, readSpec } from "./store.ts";
 import { hasAnonymousVolume, volumePath } from "./volume-path.ts";
+
+/** @throws UsageError for who has no id in namespaces that have one only */
+function refuseOtherIds({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
+  if (uid === 0 && gid === 0) return;
+  throw new UsageError(
+    `--user: ${uid}:${gid}: there is no user but root (0:0) here: more need newuidmap (package uidmap) and ranges in ` +
+      "/etc/subuid and /etc/subgid: mdocker doctor --rootless",
+  );
+}
 
 /** Whether a bind source is a directory. A missing one of -v will be made as one; our own files are written later. */
 function isDirectory(path: string, own: string): boolean {
@@ -122,6 +132,7 @@ export async function prepare(
     throw new UsageError(`no command given, and ${root.name} names none: add one at the end`);
   }
   const user = lookupUser(root.layers, request.user ?? root.config.user, request.groups);
+  if (hasOneId()) refuseOtherIds(user);
   const security = planSecurity(instance, { ...request, uid: user.uid });
   const notes = [...security.notes];
   const overlay = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
@@ -142,6 +153,7 @@ export async function prepare(
     cgroupsPath: `/${cgroupPath}`,
     security,
     rlimits: security.rlimits,
+    countsProcesses: host.driver === "v2" || host.absent === undefined,
     networkSysctl: sysctls,
     volumePath: (name) => volumePath(instance, name),
     joined: joinedContainer(instance, request),
@@ -177,6 +189,7 @@ export async function prepare(
     deviceLinks: security.deviceLinks,
     optionalSysctls: new Set(Object.keys(sysctls)),
     isDirectory: (path) => isDirectory(path, paths.directory),
+    rootless: isRootless(),
   });
   const connections = await connectionsOf(instance, request);
   const exposed = exposedPorts(request, root.config.exposed);

@@ -1,4 +1,5 @@
 import type { OciProcess } from "../core/oci.ts";
+import { hasOneId } from "../core/rootless.ts";
 import {
   becomeUser,
   dropFromBounding,
@@ -58,7 +59,9 @@ export function addPrivileges(
       builder.add(part, dropFromBounding(number, name));
     builder.add(part, keepCapabilities(true));
   }
-  builder.addAll(part, becomeUser(user.uid, user.gid, user.additionalGids ?? []));
+  // Who mapped themselves alone could not drop the groups that forbid them something: user_namespaces(7), setgroups.
+  const identity = becomeUser(user.uid, user.gid, user.additionalGids ?? []);
+  builder.addAll(part, hasOneId() ? identity.filter(({ call }) => call !== "setgroups") : identity);
   if (sets !== undefined) {
     builder.add(part, keepCapabilities(false));
     builder.add(

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { OverlayPlan } from "../../overlay/layers.ts";
-import { populateDev } from "../../rootfs/devices.ts";
+import { boundDevices, populateDev } from "../../rootfs/devices.ts";
 import { maskPath, pinNull, protectPath, writeSysctl } from "../../rootfs/masks.ts";
 import {
   bindMount,
@@ -10,7 +10,7 @@ import {
   sharesEvents,
   systemMount,
 } from "../../rootfs/mounts.ts";
-import { enterRoot, freezeRoot, isolateMounts, mountOverlay } from "../../rootfs/pivot.ts";
+import { enterRoot, freezeRoot, isolateMounts, leaveHost, mountOverlay } from "../../rootfs/pivot.ts";
 import type { OciMount, OciNamespaceType, OciSpec } from "../core/oci.ts";
 import { chdir, close, open, write } from "../program/calls/file.ts";
 import { setHostname, setUmask } from "../program/calls/identity.ts";
@@ -62,6 +62,8 @@ export interface ProgramFacts extends Remains {
   /** Sysctls that the kernel may lack: set where it has them. */
   readonly optionalSysctls: ReadonlySet<string>;
   readonly isDirectory: (path: string) => boolean;
+  /** The devices are those of the host, bound: who is root of a user namespace only can make none. */
+  readonly rootless?: boolean;
 }
 
 function newNamespaces(spec: OciSpec): number {
@@ -182,21 +184,33 @@ function openOthers(builder: ProgramBuilder, { source = "" }: OciMount): OpenedS
   return { tree, directory: true };
 }
 
+function missing({ destination }: OciMount): never {
+  throw new Error(`${destination}: its source was not opened`);
+}
+
 function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
   const { spec } = facts;
   const shared = openSources(builder, spec.mounts.filter(sharesEvents), facts.isDirectory);
   isolateMounts(builder);
   mountOverlay(builder, spec.root.path, facts.overlay.options, facts.overlay.cwd);
   const theirs = spec.mounts.filter(isAnothersShm);
+  const devices = facts.rootless === true ? boundDevices(spec.linux.devices ?? []) : [];
   const sources = new Map([
     ...openSources(
       builder,
       spec.mounts.filter((item) => !sharesEvents(item) && !theirs.includes(item)),
       facts.isDirectory,
     ),
+    ...openSources(builder, devices, () => false),
     ...theirs.map((item) => [item, openOthers(builder, item)] as const),
   ]);
   enterRoot(builder, spec.root.path);
+  // In a user namespace the kernel mounts a new /proc or /sys only as long as one is in sight (mount_too_revealing).
+  const lastInSight =
+    facts.rootless === true
+      ? spec.mounts.findLast(({ type }) => type === "proc" || type === "sysfs")
+      : undefined;
+  if (lastInSight === undefined) leaveHost(builder);
   const containers = dirname(dirname(spec.root.path));
   const masked = (spec.linux.maskedPaths ?? []).length > 0;
   // The first one is mdocker's own; the user may have mounted on /dev too.
@@ -212,8 +226,13 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
       const shown =
         item.destination === "/proc" && sharesProcesses(spec) ? "the processes that it is among" : undefined;
       systemMount(builder, item, shown ?? mountReasons[item.destination] ?? "as --tmpfs asks");
-      if (item.destination === "/dev") populateDev(builder, spec.linux.devices ?? [], facts.deviceLinks);
+      if (item.destination === "/dev") {
+        populateDev(builder, facts.rootless === true ? [] : (spec.linux.devices ?? []), facts.deviceLinks);
+        for (const device of devices)
+          bindMount(builder, device, sources.get(device) ?? missing(device), false);
+      }
       if (item === dev && masked) pinNull(builder);
+      if (item === lastInSight) leaveHost(builder);
     }
   }
 }

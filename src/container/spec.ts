@@ -1,4 +1,5 @@
 import type { OciMount, OciNamespace, OciResources, OciSpec } from "../core/oci.ts";
+import { hasOneId } from "../core/rootless.ts";
 import type { JoinedNamespaces } from "./joined-namespaces.ts";
 import type { NamespaceModes, RunRequest } from "./request.ts";
 
@@ -43,6 +44,8 @@ export interface SpecFacts {
       readonly deviceRules: OciResources["devices"];
       readonly seccomp?: "unconfined" | { readonly name: string };
     };
+  /** False where no number of processes can be enforced: then none is by default. */
+  readonly countsProcesses?: boolean;
   /** Rlimits after clamping. */
   readonly rlimits: OciSpec["process"]["rlimits"];
   /** Sysctls of the network namespace that mdocker sets by itself. */
@@ -139,6 +142,8 @@ function ownMounts(request: RunRequest, { namespaces }: SpecFacts): OciMount[] {
       return [{ ...mount, options: options.map((option) => (option.startsWith("size=") ? shm : option)) }];
     }
     // docker's too: who may do everything may write there.
+    if (destination === "/dev/pts" && hasOneId())
+      return [{ ...mount, options: options.filter((option) => !option.startsWith("gid=")) }];
     if (request.privileged && destination.startsWith("/sys"))
       return [{ ...mount, options: options.map((option) => (option === "ro" ? "rw" : option)) }];
     return [mount];
@@ -264,7 +269,7 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
         ? {}
         : { timeOffsets: facts.namespaces.modes.timeOffsets }),
       resources: {
-        pids: { limit: defaultPidsLimit },
+        ...(facts.countsProcesses === false ? {} : { pids: { limit: defaultPidsLimit } }),
         ...request.resources,
         ...(security.deviceRules === undefined ? {} : { devices: security.deviceRules }),
       },

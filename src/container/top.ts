@@ -66,7 +66,7 @@ export async function listTop(
   const asked = options.length === 0 ? defaultOptions : options;
   const output = await runPs(asked);
   // Asked afterwards, so that what ps itself has not seen is not missed either.
-  const pids = listProcesses(detectCgroups(), record.cgroup);
+  const pids = listProcesses(detectCgroups(), record.cgroup, record.init?.pid);
   if (output !== undefined) return pickProcesses(output, new Set(pids));
   if (asked.join(" ") !== "-ef") {
     throw new SetupError(

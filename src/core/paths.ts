@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { UsageError } from "./errors.ts";
 import { join } from "./join.ts";
+import { dataDirectory, rootlessUser, runtimeDirectory } from "./rootless.ts";
 
 /** Where one instance of mdocker keeps its things, and how it names what it puts into the kernel. */
 export interface Instance {
@@ -25,15 +26,17 @@ function clean(path: string): string {
 }
 
 /**
- * The instance named by flags, else by MDOCKER_ROOT, MDOCKER_STATE, MDOCKER_PREFIX, else the host's default.
+ * The instance named by flags, else by MDOCKER_ROOT, MDOCKER_STATE, MDOCKER_PREFIX, else the default: the host's, or
+ * below XDG_DATA_HOME and XDG_RUNTIME_DIR where we are root of a user's own namespaces.
  * With a root of its own and no state named, the state lives below the root, so that two instances never meet.
  * @throws UsageError for a relative path or a prefix that cannot begin an interface name.
  */
 export function findInstance(options: InstanceOptions, env: NodeJS.ProcessEnv): Instance {
   const ownRoot = options.root ?? env["MDOCKER_ROOT"];
-  const root = ownRoot ?? "/var/lib/mdocker";
-  const state =
-    options.state ?? env["MDOCKER_STATE"] ?? (ownRoot === undefined ? "/run/mdocker" : join(root, "run"));
+  const user = rootlessUser(env);
+  const root = ownRoot ?? (user === undefined ? "/var/lib/mdocker" : dataDirectory(env));
+  const usual = user === undefined ? "/run/mdocker" : runtimeDirectory(env, user);
+  const state = options.state ?? env["MDOCKER_STATE"] ?? (ownRoot === undefined ? usual : join(root, "run"));
   const prefix = options.prefix ?? env["MDOCKER_PREFIX"] ?? "mdocker";
   for (const [name, path] of [
     ["--root", root],

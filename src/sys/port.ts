@@ -1,6 +1,11 @@
-import { closeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
+import { SetupError, SyscallError } from "../core/errors.ts";
 import type { PortProtocol } from "../core/port-mapping.ts";
+import { holderSocket, rootlessUser } from "../core/rootless.ts";
 import { call } from "./call.ts";
+import { errnoName } from "./errno.ts";
+import { receiveWithFd } from "./socket.ts";
+import { connectUnix } from "./unix-socket.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -61,7 +66,10 @@ export interface BoundPort {
  * It does not listen, so that without a rule that leads elsewhere a connection is refused, as if nobody were there.
  * @throws SyscallError: EADDRINUSE, EADDRNOTAVAIL, EACCES; EPROTONOSUPPORT where the kernel lacks the protocol.
  */
-export function bindPort({ protocol, address, port, reuse = false }: BindRequest): BoundPort {
+export function bindPort(request: BindRequest): BoundPort {
+  const { protocol, address, port, reuse = false } = request;
+  const user = rootlessUser();
+  if (user !== undefined) return bindOutside(request, user);
   const [type, number] = kinds[protocol];
   const family = address.length === 16 ? AF_INET6 : AF_INET;
   const fd = call("int socket(int domain, int type, int protocol)", [family, type | SOCK_CLOEXEC, number], {
@@ -79,13 +87,44 @@ export function bindPort({ protocol, address, port, reuse = false }: BindRequest
       call: "bind",
       subject: `port ${port}/${protocol}`,
     });
-    if (port !== 0) return { fd, port };
-    const size = Buffer.alloc(4);
-    size.writeUInt32LE(name.length);
-    call("int getsockname(int fd, void *address, void *size)", [fd, name, size], { call: "getsockname" });
-    return { fd, port: name.readUInt16BE(2) };
+    return { fd, port: port === 0 ? ownPort(fd) : port };
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/** getsockname(2) */
+function ownPort(fd: number): number {
+  const name = Buffer.alloc(28);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(name.length);
+  call("int getsockname(int fd, void *address, void *size)", [fd, name, size], { call: "getsockname" });
+  return name.readUInt16BE(2);
+}
+
+/**
+ * Binds a socket in the host's network namespace, which only the holder of the user's own is in (init/holder.c); a
+ * stream socket listens already.
+ */
+function bindOutside({ protocol, address, port }: BindRequest, user: number): BoundPort {
+  if (protocol === "sctp")
+    throw new SetupError(
+      "sctp: only ports of tcp and udp can be led to a container of an ordinary user: use sudo",
+    );
+  const socket = connectUnix(holderSocket(process.env, user));
+  try {
+    writeSync(
+      socket,
+      Buffer.concat([Buffer.from([0x42, kinds[protocol][0], 0, 0]), socketAddress(address, port)]),
+    );
+    const { bytes, fd } = receiveWithFd(socket, 4);
+    if (bytes.length < 4) throw new SetupError("rootless: the holder of the namespaces has gone: try again");
+    const errno = bytes.readInt32LE(0);
+    if (errno !== 0 || fd === undefined)
+      throw new SyscallError({ call: "bind", errno: errnoName(errno), subject: `port ${port}/${protocol}` });
+    return { fd, port: port === 0 ? ownPort(fd) : port };
+  } finally {
+    closeSync(socket);
   }
 }

@@ -30,14 +30,14 @@ afterAll(async () => {
 function unprivileged(args: readonly string[]): Promise<Result> {
   const drop = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
   return runCommand([...drop, join(home, "bin/mdocker"), ...args], {
-    env: { PATH: process.env["PATH"], MDOCKER_ROOT: "/nonexistent/mdocker" },
+    env: { PATH: process.env["PATH"], MDOCKER_ROOT: "/nonexistent/mdocker", XDG_RUNTIME_DIR: "/nonexistent" },
   });
 }
 
 describe("without root", () => {
   test("run says in one line what it needs", async () => {
     const { code, stdout, stderr } = await unprivileged(["run", "/bin/true"]);
-    expect(stderr).toMatch(/^mdocker: run needs root: try sudo mdocker run .*; rootless needs .*\n$/);
+    expect(stderr).toMatch(/^mdocker: run needs root: try sudo mdocker run .*; rootless: .*\n$/);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   });
 

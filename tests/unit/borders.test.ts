@@ -17,6 +17,7 @@ const levels: Readonly<Record<string, number>> = {
   "src/security": 3,
   "src/logs": 3,
   "src/container": 4,
+  "src/rootless": 5,
   "src/supervisor": 5,
   "src/lab": 5,
   "src/cli": 6,

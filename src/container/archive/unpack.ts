@@ -26,6 +26,7 @@ import {
   UsageError,
 } from "../../core/errors.ts";
 import { pathBytes, type RawPath } from "../../core/raw-path.ts";
+import { ownable } from "../../core/rootless.ts";
 import type { Directory, Pinned } from "../../sys/directory.ts";
 import { setAttribute } from "../../sys/xattr.ts";
 import type { ArchiveEntry } from "./entry.ts";
@@ -111,7 +112,7 @@ class Unpacker {
   #ids({ uid, gid }: ArchiveEntry): { readonly uid: number; readonly gid: number } | undefined {
     const { owner } = this.#options;
     if (owner === "ours") return undefined;
-    return owner === "theirs" ? { uid, gid } : owner;
+    return owner === "theirs" ? { uid: ownable(uid), gid: ownable(gid) } : owner;
   }
 
   /** Who asked for one owner of all means the directories too that are made on the way. */

@@ -44,7 +44,7 @@ function lookOnce(instance: Instance, record: ContainerRecord): Finding[] {
     throw new ConflictError(`container ${record.name} is not running`);
   }
   const cgroups = detectCgroups();
-  const pids = listProcesses(cgroups, cgroup).sort((a, b) => a - b);
+  const pids = listProcesses(cgroups, cgroup, init.pid).sort((a, b) => a - b);
   const processes = pids.flatMap((pid) => readProcess(pid, init.pid) ?? []);
   const spec = readSpec(instance, record.id);
   const subject = { instance, record, spec, cgroups, init: init.pid, cgroup, processes };

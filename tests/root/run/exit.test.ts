@@ -198,7 +198,9 @@ describe("a set-up that fails is 2 and one line", () => {
     const asNobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
     const { enter } = host().place;
     const command = [...enter, ...asNobody, host().env["MDOCKER"] ?? "", "run", "/bin/true"];
-    const { code, stdout, stderr } = await runCommand(command, { env: host().env });
+    // Nor with a place for namespaces of its own.
+    const env = { ...host().env, XDG_RUNTIME_DIR: "/nonexistent" };
+    const { code, stdout, stderr } = await runCommand(command, { env });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^mdocker: run needs root: try sudo mdocker run [^\n]*rootless[^\n]*\n$/);
   });

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { findDelegation } from "../../../cgroup/delegated.ts";
+import { relayTarget } from "../../../src/container/relays.ts";
+import { findInstance } from "../../../src/core/paths.ts";
+import { mapArguments, rangesOf } from "../../../src/rootless/ids.ts";
+import { waysOut } from "../../../src/rootless/outside.ts";
+
+describe("subordinate ids", () => {
+  const text =
+    "# a comment\nalice:100000:65536\n1000:200000:10\nbob:300000:65536\nalice:x:1\nalice:1\n\nalice:5:0\n";
+
+  test("a user's ranges are found by name and by number; what is no range is passed over", () => {
+    expect(rangesOf(text, "alice", 1000)).toEqual([
+      { first: 100000, count: 65536 },
+      { first: 200000, count: 10 },
+    ]);
+    expect(rangesOf(text, undefined, 7)).toEqual([]);
+  });
+
+  test("the user is root, the ranges follow without a gap", () => {
+    const ranges = [
+      { first: 100000, count: 65536 },
+      { first: 200000, count: 10 },
+    ];
+    const expected = [0, 1000, 1, 1, 100000, 65536, 65537, 200000, 10].map(String);
+    expect(mapArguments(1000, ranges)).toEqual(expected);
+    expect(mapArguments(1000, [])).toEqual(["0", "1000", "1"]);
+  });
+});
+
+describe("where a user's things are", () => {
+  const user = { MDOCKER_ROOTLESS: "1000" };
+
+  test("below the XDG directories", () => {
+    const env = { ...user, XDG_DATA_HOME: "/d/", XDG_RUNTIME_DIR: "/run/user/1000", HOME: "/home/u" };
+    expect(findInstance({}, env)).toMatchObject({ root: "/d/mdocker", state: "/run/user/1000/mdocker" });
+  });
+
+  test("else below the home directory and /tmp", () => {
+    const env = { ...user, HOME: "/home/u", XDG_DATA_HOME: "relative" };
+    expect(findInstance({}, env)).toMatchObject({
+      root: "/home/u/.local/share/mdocker",
+      state: "/tmp/mdocker-1000",
+    });
+    expect(() => findInstance({}, user)).toThrow(/^HOME: expected an absolute path/);
+  });
+
+  test("flags and variables come first, and root has the host's", () => {
+    expect(findInstance({ root: "/r" }, user)).toMatchObject({ root: "/r", state: "/r/run" });
+    expect(findInstance({}, {})).toMatchObject({ root: "/var/lib/mdocker", state: "/run/mdocker" });
+  });
+});
+
+describe("the part of the cgroup tree that is the user's", () => {
+  const mount = (type: string, at: string, options: string): string =>
+    `30 20 0:26 / ${at} rw shared:4 - ${type} cgroup rw${options}`;
+  const v2 = mount("cgroup2", "/sys/fs/cgroup", "");
+  const own = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope\n";
+
+  test("is the highest that belongs to the user", () => {
+    const isWritable = (path: string): boolean => path.includes("user@1000.service");
+    expect(findDelegation({ mountinfo: v2, cgroup: own, isWritable })).toEqual({
+      root: "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service",
+    });
+  });
+
+  test("is none, with the reason, where nothing does and on cgroup v1", () => {
+    const none = { mountinfo: v2, cgroup: own, isWritable: () => false };
+    expect(findDelegation(none)).toMatchObject({ absent: expect.stringContaining("systemd-run --user") });
+    const legacy = { ...none, mountinfo: `${v2}\n${mount("cgroup", "/sys/fs/cgroup/memory", ",memory")}` };
+    expect(findDelegation(legacy)).toMatchObject({ absent: expect.stringContaining("cgroup v1") });
+    expect(findDelegation({ ...none, mountinfo: "" })).toMatchObject({ absent: expect.any(String) });
+  });
+});
+
+describe("a published port", () => {
+  const port = { protocol: "tcp", hostPort: 8080, containerPort: 80 } as const;
+  const addresses = { address: "10.200.1.2", address6: "fd00::2" };
+
+  test.each([
+    ["127.0.0.1", { address: "127.0.0.1", port: 8080 }],
+    ["0.0.0.0", { address: "127.0.0.1", port: 8080 }],
+    ["192.0.2.7", { address: "10.200.1.2", port: 80 }],
+    ["::", { address: "fd00::2", port: 80 }],
+  ])("of %s", (hostAddress, target) => {
+    expect(relayTarget({ ...addresses, port: { ...port, hostAddress } })).toEqual(target);
+  });
+});
+
+test("the way to the outside can be chosen, and left out", () => {
+  expect(waysOut({ PATH: "/nowhere", MDOCKER_OUTSIDE: "none" })).toEqual([]);
+});
