@@ -61,7 +61,7 @@ export function insideSteps(endpoint: Endpoint): { find: NetlinkStep[]; setUp: N
     setUp: [
       ...mark,
       ...addressSteps(endpoint),
-      { kind: "up", link: ifname, reason: "up after it has its address, so that it is announced" },
+      { kind: "up", link: ifname, reason: "up after it has its address" },
       ...routeSteps(endpoint),
     ],
   };
@@ -71,14 +71,18 @@ export function insideSteps(endpoint: Endpoint): { find: NetlinkStep[]; setUp: N
  * Settings of the link itself. They are written from here, right before it comes up: what the container's first process
  * writes for all links at the same time may come too late for this one.
  */
-function settingsOf({ ifname, address6, linkLocal = [] }: Endpoint): Sysctl[] {
+function settingsOf({ ifname, address6, linkLocal = [], announce }: Endpoint): Sysctl[] {
   const addresses = "addresses are handed out by mdocker";
   return [
-    {
-      path: `net/ipv4/conf/${ifname}/arp_notify`,
-      value: "1",
-      reason: "its address is announced when the link comes up, so that neighbours learn it at once",
-    },
+    ...(announce
+      ? [
+          {
+            path: `net/ipv4/conf/${ifname}/arp_notify`,
+            value: "1",
+            reason: "its address is announced when the link comes up: another had it until lately",
+          },
+        ]
+      : []),
     ...(address6 === undefined && !linkLocal.some((one) => one.includes(":"))
       ? []
       : [{ path: `net/ipv6/conf/${ifname}/disable_ipv6`, value: "0", reason: "it has an IPv6 address" }]),

@@ -1,4 +1,3 @@
-import { monotonicMs } from "../src/core/clock.ts";
 import { messageOf, SetupError } from "../src/core/errors.ts";
 import type { Observer, PlannedAction } from "../src/core/explain.ts";
 import { type Instance, vethPrefix } from "../src/core/paths.ts";
@@ -54,6 +53,8 @@ export interface Endpoint {
   readonly mtu: number;
   /** May not talk to other containers of the network. */
   readonly isolated: boolean;
+  /** It tells all others of its address when it comes up: a frame to each of them. */
+  readonly announce: boolean;
   /** Of a cable: the file that knows both its ends, and who has this one. */
   readonly cable?: { readonly file: string; readonly holder: ProcessIdentity | undefined } | undefined;
 }
@@ -73,6 +74,8 @@ export interface EndpointRequest {
   readonly number: number;
   /** Fixed MAC; else `02:42` and the address, so that no neighbour ever remembers a stale one. */
   readonly mac?: string | undefined;
+  /** Another had the address until lately, as its lease says. */
+  readonly announce?: boolean | undefined;
   /** Which default routes lead by it; absent: all that there are, for the first interface. */
   readonly routes?: Routes | undefined;
   readonly replace?: boolean | undefined;
@@ -100,6 +103,11 @@ function macFor({ mac, address, container, number }: EndpointRequest, { driver }
   return mac ?? (address === "" ? macOfId(container, number) : macOf(address));
 }
 
+/** True where machines and switches outside have to learn where the container is now. */
+function reachesOut({ driver = "bridge", parent }: Network): boolean {
+  return driver !== "bridge" || parent !== undefined;
+}
+
 /** The endpoint of a container, without doing anything. */
 export function planEndpoint(request: EndpointRequest): Endpoint {
   const { instance, live, container, address, address6, ifname, number, replace, holder } = request;
@@ -125,6 +133,7 @@ export function planEndpoint(request: EndpointRequest): Endpoint {
     replace,
     mtu,
     isolated: !network.icc,
+    announce: request.announce === true || reachesOut(network),
     ...(driver === "link" && { cable: { file: networkFile(instance, network.name, "cable"), holder } }),
   };
 }
@@ -184,27 +193,16 @@ function takeBack(
 }
 
 /**
- * Removes the endpoint's links; one that is gone, or that is not ours, is left alone. The kernel takes 10 to 40 ms for
- * it: where the container's network namespace goes away anyway, its links go with it for nothing.
+ * Removes the endpoint's links; one that is gone, or that is not ours, is left alone. It waits 15 to 40 ms for the kernel:
+ * see net/link-removal.ts for those who have better to do. Where the container's network namespace goes away anyway, its
+ * links go with it for nothing.
  */
-export function disconnectEndpoint(
-  endpoint: Pick<Endpoint, "hostName" | "alias">,
-  observer?: Observer,
-): void {
+export function disconnectEndpoint({ hostName, alias }: Pick<Endpoint, "hostName" | "alias">): void {
   // It is in the container's namespace alone, and goes with that.
-  if (endpoint.hostName === "") return;
-  const start = monotonicMs();
+  if (hostName === "") return;
   withNetlink((client) => {
-    const link = findLink(client, endpoint.hostName);
-    if (link?.alias !== endpoint.alias) return;
-    removeLink(client, link.index);
-    observer?.({
-      kind: "netlink",
-      text: `RTM_DELLINK ${endpoint.hostName}`,
-      reason: "the container is gone; its end of the pair goes too",
-      by: "parent",
-      ms: monotonicMs() - start,
-    });
+    const link = findLink(client, hostName);
+    if (link?.alias === alias) removeLink(client, link.index);
   });
 }
 
@@ -227,7 +225,6 @@ export function describeLoopback(): PlannedAction[] {
 export function containerSysctls(): Record<string, string> {
   return {
     // As for the links that mdocker makes itself, should others come later.
-    "net.ipv4.conf.default.arp_notify": "1",
     "net.ipv6.conf.default.accept_dad": "0",
     "net.ipv6.conf.default.accept_ra": "0",
     // ping without CAP_NET_RAW, for every group.

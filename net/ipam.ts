@@ -4,7 +4,7 @@ import type { Instance } from "../src/core/paths.ts";
 import { withLock } from "../src/sys/flock.ts";
 import { bootId, isAlive, type ProcessIdentity } from "../src/sys/process.ts";
 import type { Network } from "./network.ts";
-import { type Lease, type Pool, release, take } from "./pool.ts";
+import { keepOnly, type Lease, type Pool, release, take } from "./pool.ts";
 import { ensureNetworkFolder, networkFile, removeFile } from "./state.ts";
 
 /** What a lease is asked for. */
@@ -37,7 +37,7 @@ function isLive(lease: Lease): boolean {
 
 /** What is left of a pool after the leases of the dead have been collected. */
 function collected(pool: Pool): Pool {
-  return { ...pool, leases: pool.leases.filter(isLive) };
+  return keepOnly(pool, isLive);
 }
 
 /** Makes another pool of one, or undefined to leave it as it is. */

@@ -14,6 +14,8 @@ export interface Lease {
   readonly names?: readonly string[] | undefined;
   /** Whom to ask for other names (--dns); absent: those that the host asks. */
   readonly servers?: readonly string[] | undefined;
+  /** Another had the address until lately: who remembers that one's MAC, or where it was, has to be told. */
+  readonly announce?: boolean | undefined;
   readonly bootId: string;
   readonly pid: number;
   readonly startTime: string;
@@ -28,6 +30,8 @@ export interface Pool {
   readonly last?: string | undefined;
   /** How far the search for the dead has come: an index into the leases. */
   readonly swept?: number | undefined;
+  /** The addresses that were given back last, the latest at the end. */
+  readonly left?: readonly string[] | undefined;
   readonly leases: readonly Lease[];
 }
 
@@ -39,6 +43,25 @@ type IsLive = (lease: Lease) => boolean;
 /** How many leases each allocation looks at: all of them would make it slower with every container. */
 const sweepSize = 8;
 
+/**
+ * How many addresses are known to have been given back: a start beside 200 others finds one that is not among them, and
+ * needs no frame to all of them.
+ */
+const leftSize = 32;
+
+/** Drops all leases but those that `keep` names, and notes their addresses. */
+export function keepOnly(pool: Pool, keep: (lease: Lease) => boolean): Pool {
+  const leases: Lease[] = [];
+  const gone: string[] = [];
+  for (const lease of pool.leases) {
+    if (keep(lease)) leases.push(lease);
+    else if (lease.address !== "") gone.push(lease.address);
+  }
+  if (leases.length === pool.leases.length) return pool;
+  const left = [...(pool.left ?? []).filter((address) => !gone.includes(address)), ...gone];
+  return { ...pool, left: left.slice(-leftSize), leases };
+}
+
 /** Drops the dead among a few leases, others than the last time. */
 function sweep(pool: Pool, isLive: IsLive): Pool {
   const { leases } = pool;
@@ -46,7 +69,7 @@ function sweep(pool: Pool, isLive: IsLive): Pool {
   const start = (pool.swept ?? 0) % leases.length;
   const dead = new Set(leases.slice(start, start + sweepSize).filter((lease) => !isLive(lease)));
   const swept = start + sweepSize - dead.size;
-  return { ...pool, swept, leases: dead.size === 0 ? leases : leases.filter((lease) => !dead.has(lease)) };
+  return keepOnly({ ...pool, swept }, (lease) => !dead.has(lease));
 }
 
 /** The addresses that may be handed out, without the reserved ones. */
@@ -158,19 +181,27 @@ export function take(
     subnet6 === undefined
       ? undefined
       : (own?.address6 ?? draft.address6 ?? nextFree6(pool, network, address, isLive));
-  const lease: Lease = { ...draft, address, address6 };
   const chosen = draft.address !== undefined || own !== undefined || address === "";
   // Whoever had one of the addresses is dead.
-  const leases = pool.leases.filter(
+  const { left = [], ...rest } = keepOnly(
+    { ...pool, leases: pool.leases.filter((it) => it.container !== draft.container) },
     (it) =>
-      it.container !== draft.container &&
-      (it.address === "" || it.address !== address) &&
-      (address6 === undefined || it.address6 !== address6),
+      (it.address === "" || it.address !== address) && (address6 === undefined || it.address6 !== address6),
   );
-  return { pool: { ...pool, last: chosen ? pool.last : address, leases: [...leases, lease] }, lease };
+  const announce = own === undefined ? left.includes(address) : own.announce === true;
+  const lease: Lease = { ...draft, address, address6, ...(announce && { announce }) };
+  return {
+    pool: {
+      ...rest,
+      last: chosen ? pool.last : address,
+      left: left.filter((it) => it !== address),
+      leases: [...rest.leases, lease],
+    },
+    lease,
+  };
 }
 
 /** Takes a container's lease away. */
 export function release(pool: Pool, container: string): Pool {
-  return { ...pool, leases: pool.leases.filter((lease) => lease.container !== container) };
+  return keepOnly(pool, (lease) => lease.container !== container);
 }

@@ -1,10 +1,18 @@
 import { Attributes, bytes, joined, nested, text, u8, u32 } from "./attribute.ts";
 import { formatMac, macBytes } from "./mac.ts";
-import { type NetlinkRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, structView } from "./message.ts";
+import {
+  type NetlinkMessage,
+  type NetlinkRequest,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  structView,
+} from "./message.ts";
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
+const AF_UNSPEC = 0;
 
 /** IFLA_* of include/uapi/linux/if_link.h. */
 const IFLA_ADDRESS = 1;
@@ -168,6 +176,16 @@ export function deleteLink(link: LinkReference): NetlinkRequest {
   const { index, name } = target(link);
   const payload = joined([ifinfomsg(index, undefined), ...name]);
   return { type: RTM_DELLINK, flags: 0, payload, what: `RTM_DELLINK ${link}`, change: true };
+}
+
+/** The multicast group of what happens to links: RTMGRP_LINK of include/uapi/linux/rtnetlink.h. */
+export const linkGroup = 1;
+
+/** The index of the link that a multicast message says is gone; undefined for all other messages. */
+export function goneLink({ type, payload }: NetlinkMessage): number | undefined {
+  // A bridge tells of ports that leave it in the same way, with its own family: the link goes on without it.
+  if (type !== RTM_DELLINK || payload[0] !== AF_UNSPEC) return undefined;
+  return structView(payload, IFINFOMSG_SIZE, "struct ifinfomsg").getInt32(4, true);
 }
 
 /** Asks for one link. */

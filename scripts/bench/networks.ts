@@ -1,8 +1,9 @@
 import { closeSync } from "node:fs";
 import { ensureNetwork } from "../../net/bring-up.ts";
-import { connectEndpoint, disconnectEndpoint, planEndpoint } from "../../net/endpoint.ts";
+import { connectEndpoint, planEndpoint } from "../../net/endpoint.ts";
 import { acquireLease, releaseLease } from "../../net/ipam.ts";
 import type { LiveNetwork, Network } from "../../net/network.ts";
+import { disconnectRunning } from "../../net/running-endpoint.ts";
 import type { Instance } from "../../src/core/paths.ts";
 import { identify } from "../../src/sys/process.ts";
 import { makeNetns } from "../../tests/harness/netns.ts";
@@ -35,7 +36,7 @@ async function plug(
     const endpoint = planEndpoint({ instance, live, container, address, ifname: "eth0", number: 0 });
     connectEndpoint(endpoint, netns.fd);
     const connected = performance.now();
-    disconnectEndpoint(endpoint);
+    await disconnectRunning(endpoint, live.network, instance, netns.fd);
     releaseLease(instance, live.network, container);
     return { connect: connected - begin, disconnect: performance.now() - connected };
   } finally {
@@ -129,6 +130,7 @@ function rowsOf(
     {
       ...{ label: "disconnect it", value: disconnect, unit: "ms", samples: disconnects },
       ratio: { to: "ip", value: disconnect / base },
+      note: "until the container has it no more",
     },
     {
       ...{ label: `connect beside ${crowdSize} others`, value: crowded, unit: "ms", samples: full?.samples },

@@ -34,6 +34,21 @@ export function releaseMonitor(instance: Instance, id: string): void {
   }
 }
 
+/** Removes the links of a container that has ended, while others are served; those that are gone already are fine. */
+export async function removeLinks(
+  instance: Instance,
+  { id, endpoints }: Pick<ContainerRecord, "id" | "endpoints">,
+): Promise<void> {
+  if (endpoints.every(({ hostName }) => hostName === "")) return;
+  const { removeSoon } = await import("../../net/link-removal.ts");
+  await Promise.all(
+    endpoints.map(async ({ hostName, network }) => {
+      if (hostName !== "")
+        await removeSoon(hostName, linkAlias({ owner: instance.prefix, name: network }, id));
+    }),
+  );
+}
+
 /**
  * Takes back what the network has of a container that has ended. Its cgroup is removed by its monitor, but for what that
  * does not know of.

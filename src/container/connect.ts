@@ -155,7 +155,7 @@ async function connectRunning(
       undo.push("note", () => note(instance, id, { network: record.network }));
       note(instance, id, { network: attachments });
       undo.push(`lease on ${network.name}`, () => releaseLease(instance, network, id));
-      const { address, address6 } = await acquireLease(instance, network, {
+      const { address, address6, announce } = await acquireLease(instance, network, {
         container: id,
         owner: monitor,
         address: attachment.address,
@@ -168,10 +168,10 @@ async function connectRunning(
       const number = freeNumber(instance, record);
       const endpoint = planEndpoint({
         ...{ instance, live, container: id, address, address6, ifname, number, mac, linkLocal },
-        ...{ routes, replace: true, holder },
+        ...{ routes, replace: true, holder, announce },
       });
-      undo.push(`link ${ifname}`, () => {
-        disconnectRunning(endpoint, network, instance, netns);
+      undo.push(`link ${ifname}`, async () => {
+        await disconnectRunning(endpoint, network, instance, netns);
         moveRoutes(withoutGateways(record.endpoints), before, routesOf(before), netns);
       });
       connectEndpoint(endpoint, netns);
@@ -240,12 +240,17 @@ async function leaveRunning(
 ): Promise<ContainerRecord> {
   const left = attachmentsOf(record).filter((one) => one.network !== network.name);
   const connections = await connectionsOf(instance, left);
-  const endpoints = await withNetns(record, (netns) => {
+  const endpoints = await withNetns(record, async (netns) => {
     const others = record.endpoints.filter((one) => one !== gone);
     // Before the link goes, and its routes with it: there is no moment without a way out.
     const moved = moveRoutes(others, connections, routesOf(connections), netns);
     const { hostName, ifname } = gone;
-    disconnectRunning({ hostName, ifname, alias: linkAlias(network, record.id) }, network, instance, netns);
+    await disconnectRunning(
+      { hostName, ifname, alias: linkAlias(network, record.id) },
+      network,
+      instance,
+      netns,
+    );
     return moved;
   });
   const addresses = addressesOf(gone);

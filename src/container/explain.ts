@@ -48,7 +48,10 @@ const exampleHostPort = 32_768;
 /** The addresses of each connection, as far as leased or foreseen. */
 type Leases = readonly (Pick<Lease, "address" | "address6"> | undefined)[];
 
-function leaseOf(leases: Leases, { network, number }: Connection): Pick<Lease, "address" | "address6"> {
+function leaseOf(
+  leases: Leases,
+  { network, number }: Connection,
+): Pick<Lease, "address" | "address6" | "announce"> {
   const lease = leases[number];
   if (lease === undefined) throw new Error(`no address on ${network.name} was foreseen`);
   return lease;
@@ -58,10 +61,11 @@ function leaseOf(leases: Leases, { network, number }: Connection): Pick<Lease, "
 function exampleEndpoint({ instance, id }: Prepared, connection: Connection, leases: Leases): Endpoint {
   const { network, attachment, number, routes } = connection;
   const { ifname, mac, linkLocal } = attachment;
-  const { address, address6 } = leaseOf(leases, connection);
+  const { address, address6, announce } = leaseOf(leases, connection);
   const live = { network, mtu: expectedMtu(instance, network) };
   return planEndpoint({
-    ...{ instance, live, container: id, address, address6, ifname, number, mac, linkLocal, routes },
+    ...{ instance, live, container: id, address, address6, announce },
+    ...{ ifname, number, mac, linkLocal, routes },
   });
 }
 

@@ -73,6 +73,7 @@ function wantedEndpoint(
         bridge: network.bridge,
         mtu,
         isolated: !network.icc,
+        announce: true,
         linkLocal: attachmentOf(record, network.name)?.linkLocal,
       },
     },

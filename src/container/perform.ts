@@ -277,7 +277,7 @@ function connect(start: Start, { attachment, number, routes }: Connection): void
     throw new Error("the plan connects without a lease or network");
   const endpoint = planEndpoint({
     ...{ instance, live, container: id, number, routes },
-    ...{ address: lease.address, address6: lease.address6 },
+    ...{ address: lease.address, address6: lease.address6, announce: lease.announce },
     ...{ ifname: attachment.ifname, mac: attachment.mac, linkLocal: attachment.linkLocal },
     holder: launchedOf(start).child,
   });

@@ -1,9 +1,7 @@
 import { thaw } from "../../cgroup/freeze.ts";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
-import { disconnectEndpoint } from "../../net/endpoint.ts";
 import { releaseLease } from "../../net/ipam.ts";
-import { linkAlias } from "../../net/network.ts";
 import { unpublish } from "../../net/ports/publish.ts";
 import { removeLayers } from "../../overlay/prepare.ts";
 import { ConflictError, hasErrno, SetupError, UsageError } from "../core/errors.ts";
@@ -12,7 +10,7 @@ import type { Instance } from "../core/paths.ts";
 import { UndoStack } from "../core/undo.ts";
 import { signalProcess } from "../sys/pidfd.ts";
 import { isAlive, type ProcessIdentity } from "../sys/process.ts";
-import { releaseMonitor } from "./collect.ts";
+import { releaseMonitor, removeLinks } from "./collect.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
 import { markStop } from "./stop-mark.ts";
@@ -71,10 +69,7 @@ export async function removeTraces(
       undo.push(`lease on ${network}`, () => releaseLease(instance, { name: network }, id));
     }
   }
-  for (const { hostName, network } of record.endpoints) {
-    const alias = linkAlias({ owner: instance.prefix, name: network }, id);
-    undo.push(`link ${hostName}`, () => disconnectEndpoint({ hostName, alias }));
-  }
+  undo.push("links", () => removeLinks(instance, record));
   undo.push("published ports", () => unpublish(instance, id));
   await undo.unwind();
 }

@@ -1,4 +1,4 @@
-import { disconnectEnded, releaseMonitor } from "../container/collect.ts";
+import { disconnectEnded, releaseMonitor, removeLinks } from "../container/collect.ts";
 import { readRequest } from "../container/create.ts";
 import { fifoPath } from "../container/fifos.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
@@ -270,6 +270,7 @@ export class ManagedContainer {
     await log?.close({ goesOn: !ended });
     if (!ended) return undefined;
     const exit = readExit(this.instance, this.id) ?? lostExit();
+    await this.#removeLinks(started);
     const record = this.#finish(started, exit);
     // From here on nothing that it wrote can be lost.
     releaseMonitor(this.instance, this.id);
@@ -329,6 +330,15 @@ export class ManagedContainer {
     const described = { id, name, image, command, labels, env };
     const details = parsed.driver === "none" ? undefined : detailsOf(parsed.details, described);
     return openContainerLog({ ...place, details }, parsed);
+  }
+
+  /** Before {@link #finish}, which would hold up all others as long as the kernel takes for it. */
+  async #removeLinks(started: ContainerRecord): Promise<void> {
+    try {
+      await removeLinks(this.instance, this.#latest(started));
+    } catch (error) {
+      this.#say(`container ${started.name}: ${messageOf(error)}`);
+    }
   }
 
   #finish(started: ContainerRecord, exit: ExitRecord): ContainerRecord {

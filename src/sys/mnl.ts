@@ -93,6 +93,16 @@ export class NetlinkSocket implements Disposable {
     if (Number(mnl().send(this.#handle, bytes, bytes.length)) < 0) failed("sendto", "AF_NETLINK");
   }
 
+  /**
+   * Sends from another thread: the kernel performs a request within the call that sends it, and may wait there. Resolves
+   * when that call has come back, whatever it says; until then the socket must stay open.
+   */
+  sendAside(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      mnl().send.async(this.#handle, bytes, bytes.length, () => resolve());
+    });
+  }
+
   /** Receives one datagram (blocking). The bytes are a copy. Throws ENOBUFS when multicast messages were lost. */
   receive(): Uint8Array {
     for (;;) {

@@ -23,6 +23,7 @@ export function bundle(name: string): Bundle {
     bundle: true,
     platform: "node",
     format: "esm",
+    target: "node20",
     packages: "external",
   });
   return { path, remove: () => rmSync(folder, { recursive: true }) };

@@ -101,15 +101,31 @@ describe("containers on the bridge", () => {
     );
   });
 
+  test("who has another's address is known to those who remember that one", async () => {
+    const image = await sharedLabImage();
+    await withTestHost(
+      async (host) => {
+        const peer = await startIdle(host, "peer");
+        const where = ["--ip", "10.200.1.77", "--mac-address"];
+        const first = await startIdle(host, "first", [...where, "02:ab:cd:00:00:01"]);
+        expect((await peer.sh("ping -c 1 -W 5 10.200.1.77")).code).toBe(0);
+        await first.end();
+        const second = await startIdle(host, "second", [...where, "02:ab:cd:00:00:02"]);
+        await expect
+          .poll(async () => (await peer.sh("ip neighbour show 10.200.1.77")).output)
+          .toContain("02:ab:cd:00:00:02");
+        await second.end();
+        await peer.end();
+      },
+      { image },
+    );
+  });
+
   test("its settings hold when the link comes up, however fast that is", async () => {
     const image = await sharedLabImage();
     await withTestHost(
       async (host) => {
-        const settings = [
-          "ipv4/conf/eth0/arp_notify",
-          "ipv6/conf/eth0/accept_dad",
-          "ipv6/conf/eth0/accept_ra",
-        ];
+        const settings = ["ipv6/conf/eth0/accept_dad", "ipv6/conf/eth0/accept_ra"];
         for (let round = 0; round < 5; round += 1) {
           const { stdout } = await host.mdocker([
             ...["run", "/bin/sh", "-c", 'cd /proc/sys/net; grep -H . "$@"; ip -o -6 address show eth0', "sh"],
@@ -117,7 +133,6 @@ describe("containers on the bridge", () => {
           ]);
           expect(stdout).not.toContain("tentative");
           expect(stdout.match(/^.*conf.*$/gm)).toEqual([
-            "ipv4/conf/eth0/arp_notify:1",
             "ipv6/conf/eth0/accept_dad:0",
             "ipv6/conf/eth0/accept_ra:0",
           ]);

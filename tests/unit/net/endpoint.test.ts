@@ -28,6 +28,7 @@ describe("an endpoint", () => {
       gateway: "10.200.1.1",
       mtu: 1450,
       isolated: false,
+      announce: false,
     });
   });
 
@@ -48,6 +49,20 @@ describe("an endpoint", () => {
     expect(planEndpoint(await request({ mac: "02:00:00:00:00:07" })).mac).toBe("02:00:00:00:00:07");
   });
 
+  test("announces an address that another had until lately, and what machines outside have to learn", async () => {
+    const announces = async (more: object) =>
+      describeEndpoint(planEndpoint({ ...(await request()), ...more })).some(
+        ({ text }) => text === "net.ipv4.conf.eth0.arp_notify = 1",
+      );
+    const { live } = await request();
+    const outside = (more: object) => ({ live: { ...live, network: { ...live.network, ...more } } });
+    expect(await announces({})).toBe(false);
+    expect(await announces({ announce: true })).toBe(true);
+    expect(await announces(outside({ parent: "lan.7" }))).toBe(true);
+    expect(await announces(outside({ driver: "macvlan" }))).toBe(true);
+    expect(await announces(outside({ driver: "vxlan" }))).toBe(true);
+  });
+
   test("is explained message by message", async () => {
     const lines = describeEndpoint(planEndpoint(await request())).map(({ text }) => text);
     expect(lines).toEqual([
@@ -56,7 +71,6 @@ describe("an endpoint", () => {
       `RTM_NEWLINK mdv1a2b3c4d0 ifalias mdocker:${container}:bridge`,
       "RTM_NEWLINK lo up",
       "RTM_GETLINK eth0",
-      "net.ipv4.conf.eth0.arp_notify = 1",
       "net.ipv6.conf.eth0.accept_dad = 0",
       "net.ipv6.conf.eth0.accept_ra = 0",
       "RTM_NEWADDR CREATE|EXCL 10.200.1.2/24 dev eth0",

@@ -54,6 +54,24 @@ describe("a pool", () => {
     expect(seen[253]).toBe("10.200.1.3");
   });
 
+  test("says which addresses others had until lately: those have to be announced", () => {
+    let { pool, lease } = take(fill(200), network, draft("one"));
+    expect(lease.announce).toBeUndefined();
+    ({ pool, lease } = take(release(pool, "one"), network, draft("two", lease.address)));
+    expect(lease).toMatchObject({ address: "10.200.1.202", announce: true });
+    expect(take(pool, network, draft("two")).lease.announce).toBe(true);
+    // One after the other, each gone before the next comes, beside 200 others: none is announced.
+    for (let at = 0; at < 200; at += 1) {
+      ({ pool, lease } = take(pool, network, draft(`d${at}`)));
+      expect(lease.announce).toBeUndefined();
+      pool = release(pool, `d${at}`);
+    }
+    // So is what the dead are deprived of.
+    const dead = take(pool, network, draft("three", "10.200.1.9"), ({ container }) => container !== "c7");
+    expect(dead.lease).toMatchObject({ address: "10.200.1.9", announce: true });
+    expect(dead.pool.left?.length).toBeLessThanOrEqual(32);
+  });
+
   test("gives a fixed address once, and the same again to the same container", () => {
     const { pool } = take(empty, network, draft("one", "10.200.1.9"));
     expect(() => take(pool, network, draft("two", "10.200.1.9"))).toThrow(

@@ -4,7 +4,15 @@ import { parseAck } from "../../../../net/netlink/ack.ts";
 import { deleteAddress, newAddress, parseAddress } from "../../../../net/netlink/address.ts";
 import { joined, text } from "../../../../net/netlink/attribute.ts";
 import { NetlinkFormatError } from "../../../../net/netlink/format-error.ts";
-import { deleteLink, getLink, newBridge, newVeth, parseLink, setLink } from "../../../../net/netlink/link.ts";
+import {
+  deleteLink,
+  getLink,
+  goneLink,
+  newBridge,
+  newVeth,
+  parseLink,
+  setLink,
+} from "../../../../net/netlink/link.ts";
 import { decodeMessages, encodeMessage, type NetlinkRequest } from "../../../../net/netlink/message.ts";
 import { parseNeighbour } from "../../../../net/netlink/neighbour.ts";
 import { newRoute, parseRoute } from "../../../../net/netlink/route.ts";
@@ -117,6 +125,20 @@ describe("requests, byte by byte", () => {
 });
 
 describe("answers", () => {
+  test("a link that is gone, and a port that only left its bridge", () => {
+    const notice = (family: string, type: string) =>
+      decodeMessages(
+        Buffer.from(`20000000${type}00000000000000000000${family}00010007000000${"00".repeat(8)}`, "hex"),
+      )[0];
+    const gone = (family: string, type: string) => {
+      const message = notice(family, type);
+      return message && goneLink(message);
+    };
+    expect(gone("00", "1100")).toBe(7);
+    expect(gone("07", "1100")).toBeUndefined();
+    expect(gone("00", "1000")).toBeUndefined();
+  });
+
   const bytesOf = (words: string): Uint8Array => Buffer.from(words.replaceAll(" ", ""), "hex");
 
   test("a link", () => {
