@@ -91,6 +91,22 @@ const onDemand = { "node:child_process": ["spawn", "spawnSync"], "node:module": 
 /** Libraries that few commands need, each a file of its own: what a start does not use it should not read either. */
 const libraries = ["execa", "fastify", "ip-cidr", "tar-stream", "yaml"];
 
+/** The commands that have a bundle of their own, and `mdocker` for all: see src/start.cjs. */
+const starts = ["mdocker", "run", "exec"];
+
+/** In the place of src/cli/commands.ts: of all commands just this one, whose bundle needs no code of the others. */
+function commandAlone(name) {
+  const register = `register${name[0].toUpperCase()}${name.slice(1)}`;
+  const code = `
+    export const commands = { ${name}: async () => (await import("./${name}.ts")).${register} };
+    export const treeCommands = new Set();
+    export async function registerAll(program) {
+      for (const load of Object.values(commands)) (await load())(program);
+    }`;
+  const file = join(home, "src/cli/commands.ts");
+  return { name: "command-alone", load: (id) => (id === file ? code : undefined) };
+}
+
 const lazyPrefix = "\0lazy:";
 
 const lazyBuiltins = {
@@ -116,12 +132,6 @@ const librariesApart = {
     libraries.includes(id) && !importer.includes("/node_modules/")
       ? { id: `./lib-${id}.cjs`, external: true }
       : undefined,
-};
-
-/** Of the commands, run alone: see src/cli/run-only.ts. */
-const runAlone = {
-  name: "run-alone",
-  resolveId: (id) => (id.endsWith("/commands.ts") ? join(home, "src/cli/run-only.ts") : undefined),
 };
 
 async function bundleLibrary(name) {
@@ -155,17 +165,19 @@ function asciiOf(code) {
 }
 
 /**
- * The code of one entry, as CommonJS files by name. What is imported on demand stays in files of its own: it costs a
+ * The code of one start, as CommonJS files by name. What is imported on demand stays in files of its own: it costs a
  * start nothing, where code on the level of the start's own file would be in the cache function by function, called or
  * not. The modules in `together`, by path, are in one file, so that none of them asks another for its functions.
  */
-async function partsOf(entry, plugins = [], together = new Set()) {
+async function partsOf(start, together = new Set()) {
   const code = await rolldown({
-    input: { main: join(home, entry) },
+    input: { main: join(home, "src/main.ts") },
     platform: "node",
     external: ["koffi"],
+    // Whether waiting with an import gains anything differs from one command to the next.
+    checks: { ineffectiveDynamicImport: false },
     transform: { target: "node20", define: { "import.meta.dirname": "__dirname" } },
-    plugins: [lazyBuiltins, librariesApart, ...plugins],
+    plugins: [lazyBuiltins, librariesApart, ...(start === "mdocker" ? [] : [commandAlone(start)])],
   });
   const { output } = await code.generate({
     format: "cjs",
@@ -184,37 +196,40 @@ async function partsOf(entry, plugins = [], together = new Set()) {
   );
 }
 
-/** The properties of an object of parts. */
-function propertiesOf(parts) {
-  return [...parts]
-    .map(([name, { code }]) => `${JSON.stringify(name)}(exports,require,module){${code}}`)
-    .join(",\n");
-}
-
 /**
  * One CommonJS file out of `parts`: Node starts that faster than ES modules, and V8 can cache its code. It is written as
  * the function that src/start.cjs calls, so that nothing is joined to it at each start. Parts that are not among
- * `wanted` lie in a file beside it, which src/start.cjs reads when the first of them is asked for.
+ * `wanted` lie one after the other in a file beside it, from which src/start.cjs reads each when it is asked for.
  */
 function writeBundle(name, parts, wanted = new Set(parts.keys())) {
-  const here = [...parts].filter(([part]) => wanted.has(part));
-  const rest = [...parts].filter(([part]) => !wanted.has(part));
-  writeFileSync(join(dist, `${name}.rest.cjs`), `(function(__dirname){return{${propertiesOf(rest)}}})`);
+  const here = [...parts]
+    .filter(([part]) => wanted.has(part))
+    .map(([part, { code }]) => `${JSON.stringify(part)}(exports,require,module,__dirname){${code}}`);
+  const places = {};
+  let rest = "";
+  for (const [part, { code }] of parts) {
+    if (wanted.has(part)) continue;
+    const text = `(function(exports,require,module,__dirname){${code}})\n`;
+    places[part] = [rest.length, text.length];
+    rest += text;
+  }
+  writeFileSync(join(dist, `${name}.rest.cjs`), rest);
   writeFileSync(
     join(dist, `${name}.bundle.cjs`),
-    `(function(exports,require,module,__filename,__dirname,readRest){
-const here={${propertiesOf(here)}},known=exports.parts={};
-let rest;
+    `(function(exports,require,module,__filename,__dirname,readPart){
+const here={${here.join(",\n")}},known=exports.parts={};
+let places=${JSON.stringify(JSON.stringify(places))};
 function part(name){
 let module=known[name];
 if(module!==undefined)return module.exports;
 let load=here[name];
 if(load===undefined){
-if(!/^\\.\\/.*\\.js$/.test(name))return require(name);
-rest??=readRest()(__dirname);
-load=rest[name]}
+if(!name.startsWith("./")||!name.endsWith(".js"))return require(name);
+if(typeof places==="string")places=JSON.parse(places);
+const place=places[name];
+load=readPart(place[0],place[1])}
 known[name]=module={exports:{}};
-load(module.exports,part,module);
+load(module.exports,part,module,__dirname);
 return module.exports}
 part("./main.js")})`,
   );
@@ -231,25 +246,22 @@ function usedModules(name, parts) {
 
 /** Bundles, rehearses, and bundles again with what a plain start needs in one part, apart from everything else. */
 async function bundleTwice() {
-  const kinds = [
-    { name: "mdocker", plugins: [] },
-    { name: "run", plugins: [runAlone], alone: true },
-  ];
   const apart = new Map();
-  for (const { name, plugins } of kinds) {
-    apart.set(name, await partsOf("src/main.ts", plugins));
+  for (const name of starts) {
+    apart.set(name, await partsOf(name));
     writeBundle(name, apart.get(name));
   }
   rehearse();
-  for (const { name, plugins, alone = false } of kinds) {
+  for (const name of starts) {
     const used = usedModules(name, apart.get(name));
-    const parts = await partsOf("src/main.ts", plugins, used);
+    if (used.size === 0) continue;
+    const parts = await partsOf(name, used);
     const needed = [...parts].filter(([, { modules }]) => Object.keys(modules).some((id) => used.has(id)));
     // Any of the other commands may be asked for: theirs stay in the same file.
-    writeBundle(name, parts, alone && used.size > 0 ? new Set(needed.map(([part]) => part)) : undefined);
+    writeBundle(name, parts, name === "mdocker" ? undefined : new Set(needed.map(([part]) => part)));
   }
   rehearse();
-  for (const { name } of kinds) rmSync(join(dist, `${name}.parts`), { force: true });
+  for (const name of starts) rmSync(join(dist, `${name}.parts`), { force: true });
 }
 
 for (const name of ["init", "holder", "relay"]) for (const arch of ["x64", "arm64"]) buildInit(name, arch);
@@ -266,17 +278,28 @@ function nodeFlags() {
   return /^exec node (.*?) ?"/m.exec(launcher)[1].split(" ").filter(Boolean);
 }
 
-/** Makes a tar of a root filesystem that holds nothing but a program, /command, that ends at once. */
+const programs = {
+  x64: {
+    end: "mov $231, %eax; xor %edi, %edi; syscall",
+    wait: "1: mov $34, %eax; syscall; jmp 1b",
+  },
+  arm64: {
+    end: "mov x8, #94; mov x0, #0; svc #0",
+    wait: "1: mov x8, #73; mov x0, #0; mov x1, #0; mov x2, #0; mov x3, #0; svc #0; b 1b",
+  },
+};
+
+/** Makes a tar of a root filesystem that holds nothing but two programs: /end ends at once, /wait never. */
 function makeRootfs(scratch) {
   const rootfs = join(scratch, "rootfs");
   mkdirSync(join(rootfs, "etc"), { recursive: true });
   writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
   writeFileSync(join(rootfs, "etc/group"), "root:x:0:\n");
-  const code = join(scratch, "command.s");
-  const end =
-    process.arch === "x64" ? "mov $231, %eax; xor %edi, %edi; syscall" : "mov x8, #94; mov x0, #0; svc #0";
-  writeFileSync(code, `.globl _start\n_start: ${end}\n`);
-  execFileSync("cc", ["-static", "-nostdlib", "-o", join(rootfs, "command"), code], { stdio: "inherit" });
+  for (const [name, code] of Object.entries(programs[process.arch])) {
+    const source = join(scratch, `${name}.s`);
+    writeFileSync(source, `.globl _start\n_start: ${code}\n`);
+    execFileSync("cc", ["-static", "-nostdlib", "-o", join(rootfs, name), source], { stdio: "inherit" });
+  }
   const tar = join(scratch, "rootfs.tar");
   execFileSync("tar", ["-C", rootfs, "-cf", tar, "."], { stdio: "inherit" });
   return tar;
@@ -296,20 +319,30 @@ function rehearse() {
       MDOCKER_STATE: join(scratch, "state"),
       MDOCKER_PREFIX: "mdbuild",
     };
-    const node = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs")].join(" ");
+    const mdocker = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs")].join(" ");
     const real = `
+      set -e
       ip link set lo up
-      ${node} image import ${makeRootfs(scratch)} command
-      # The first run makes the network, which later ones find: only what they use is to be cached.
-      ${node} run command /command
-      MDOCKER_WRITE_CACHE=1 ${node} run command /command`;
-    const planned = `MDOCKER_WRITE_CACHE=1 ${node} run --rootfs ${scratch} --explain /command`;
+      ${mdocker} image import ${makeRootfs(scratch)} parts
+      ${mdocker} run --name waiting parts /wait &
+      until ${mdocker} exec waiting /end; do
+        kill -0 $!
+        sleep 0.05
+      done
+      # The first run has made the network: only what later ones do is to be cached.
+      MDOCKER_WRITE_CACHE=1 ${mdocker} run parts /end
+      MDOCKER_WRITE_CACHE=1 ${mdocker} exec waiting /end
+      MDOCKER_WRITE_CACHE=1 ${mdocker} ps
+      ${mdocker} kill waiting
+      wait $! || true`;
+    const planned = `
+      MDOCKER_WRITE_CACHE=1 ${mdocker} run --rootfs ${scratch} --explain /end
+      MDOCKER_WRITE_CACHE=1 ${mdocker} ps`;
     const [program, ...args] =
       process.getuid() === 0 ? ["unshare", "--net", "--mount", "sh", "-c", real] : ["sh", "-c", planned];
     const { status, stderr } = spawnSync(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
-    if (status !== 0) console.error(`build: the run that is to be cached ended with ${status}: ${stderr}`);
-    // The other commands share what every one of them does: to find its way to a module and to records.
-    spawnSync("sh", ["-c", `MDOCKER_WRITE_CACHE=1 ${node} ps`], { env, stdio: "ignore" });
+    if (status !== 0)
+      console.error(`build: the commands that are to be cached ended with ${status}: ${stderr}`);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

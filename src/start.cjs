@@ -2,10 +2,10 @@
 "use strict";
 const fs = require("node:fs");
 const vm = require("node:vm");
-// `run`, also behind global flags, has a bundle of its own without the other commands.
+// `run` and `exec`, also behind global flags, have bundles of their own, made for a quick start.
 let at = 2;
 while (/^--(root|state|prefix)(=|$)/.test(process.argv[at])) at += process.argv[at].includes("=") ? 1 : 2;
-const name = process.argv[at] === "run" ? "run" : "mdocker";
+const name = ["run", "exec"].includes(process.argv[at]) ? process.argv[at] : "mdocker";
 const bundle = `${__dirname}/${name}.bundle.cjs`;
 const cache = `${__dirname}/${name}.cache`;
 // The bundle is plain ASCII, and Latin-1 is the quickest way to have it as a string.
@@ -24,8 +24,12 @@ const script = new vm.Script(source, {
 // What is seldom needed is opened now and read when it is: mdocker may be installed anew while this runs.
 const restFile = `${__dirname}/${name}.rest.cjs`;
 const rest = fs.openSync(restFile);
-const readRest = () => vm.runInThisContext(fs.readFileSync(rest, "latin1"), { filename: restFile });
-script.runInThisContext()(exports, require, module, bundle, __dirname, readRest);
+const readPart = (at, length) => {
+  const text = Buffer.alloc(length);
+  fs.readSync(rest, text, 0, length, at);
+  return vm.runInThisContext(text.toString("latin1"), { filename: restFile });
+};
+script.runInThisContext()(exports, require, module, bundle, __dirname, readPart);
 if (process.env.MDOCKER_WRITE_CACHE !== undefined) {
   process.once("exit", () => {
     fs.writeFileSync(cache, script.createCachedData());
