@@ -1,7 +1,8 @@
-import { realpathSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { resolveImage } from "../../rootfs/image-store.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
+import { isRootless } from "../core/rootless.ts";
 import type { RootRequest } from "./request.ts";
 
 /** A root filesystem to start from, and what it says about its use. */
@@ -31,6 +32,23 @@ export class MissingImageError extends UsageError {
 }
 
 /**
+ * Who did not make a mount may not take a copy of what is below it apart: overlayfs refuses such a layer with EINVAL
+ * (fs/namespace.c clone_private_mount, has_locked_children).
+ * @throws UsageError
+ */
+function refuseMounts(directory: string): void {
+  const above = directory === "/" ? "/" : `${directory}/`;
+  const below = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .find((place) => place.startsWith(above) && place !== directory);
+  if (below !== undefined)
+    throw new UsageError(
+      `--rootfs: ${directory}: ${below} is mounted below it, which only root may hide: take a directory without mounts, or use sudo`,
+    );
+}
+
+/**
  * Finds the image in the store, or the directory of --rootfs.
  * @throws UsageError when there is none, with what to do.
  */
@@ -40,9 +58,11 @@ export function findRoot(instance: Instance, root: RootRequest): FoundRoot {
     if (about === undefined) throw new UsageError(`--rootfs: ${root.path}: no such directory`);
     if (!about.isDirectory())
       throw new UsageError(`--rootfs: ${root.path}: expected a directory with an unpacked root filesystem`);
+    const layer = realpathSync(root.path);
+    if (isRootless()) refuseMounts(layer);
     return {
       name: root.path,
-      layers: [realpathSync(root.path)],
+      layers: [layer],
       config: { env: [], cmd: ["/bin/sh"], entrypoint: [], cwd: "/", user: "" },
     };
   }

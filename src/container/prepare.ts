@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { cgroupDirectory, joinFiles, watchFiles } from "../../cgroup/files.ts";
 import { detectCgroups } from "../../cgroup/host.ts";
@@ -35,6 +35,16 @@ function refuseOtherIds({ uid, gid }: { readonly uid: number; readonly gid: numb
     `--user: ${uid}:${gid}: there is no user but root (0:0) here: more need newuidmap (package uidmap) and ranges in ` +
       "/etc/subuid and /etc/subgid: mdocker doctor --rootless",
   );
+}
+
+/** @throws UsageError for a score that takes a privilege of the host's: proc(5), oom_score_adj */
+function refuseLowerScore(wanted: number | undefined): void {
+  if (wanted === undefined) return;
+  const own = Number(readFileSync("/proc/self/oom_score_adj", "utf8"));
+  if (wanted < own)
+    throw new UsageError(
+      `--oom-score-adj: ${wanted}: only root may go below its own score, which is ${own}: use sudo`,
+    );
 }
 
 /** Whether a bind source is a directory. A missing one of -v will be made as one; our own files are written later. */
@@ -133,6 +143,7 @@ export async function prepare(
   }
   const user = lookupUser(root.layers, request.user ?? root.config.user, request.groups);
   if (hasOneId()) refuseOtherIds(user);
+  if (isRootless()) refuseLowerScore(request.oomScoreAdj);
   const security = planSecurity(instance, { ...request, uid: user.uid });
   const notes = [...security.notes];
   const overlay = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });

@@ -1,5 +1,6 @@
 import type { OciCapabilities, OciDevice, OciDeviceRule, OciRlimit } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
+import { isRootless } from "../core/rootless.ts";
 import { capabilityMask, heldCapabilities, lastCapability } from "./capabilities.ts";
 import { type DeviceLink, defaultDeviceLinks, defaultDevices, deviceRules } from "./devices.ts";
 import { resolveCapabilities } from "./grant.ts";
@@ -62,7 +63,9 @@ export interface SecurityPlan {
 function fitRlimits(rlimits: readonly OciRlimit[], held: bigint): ReturnType<typeof clampRlimits> {
   // A start without --ulimit reads nothing.
   if (rlimits.length === 0) return { rlimits: [], notes: [] };
-  return clampRlimits(rlimits, ownHardLimits(), (held & capabilityMask(["CAP_SYS_RESOURCE"])) !== 0n);
+  // It is asked for in the first user namespace: kernel/sys.c do_prlimit.
+  const free = !isRootless() && (held & capabilityMask(["CAP_SYS_RESOURCE"])) !== 0n;
+  return clampRlimits(rlimits, ownHardLimits(), free);
 }
 
 /** The nodes of /dev, of which the last at one place counts, and what may be opened. */

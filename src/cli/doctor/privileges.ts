@@ -29,7 +29,11 @@ function rootless(ground: Ground): string {
 export const privileges: Check = {
   name: "privileges",
   look: (ground): Finding => {
-    if (ground.uid !== 0) return fail(`not root (${rootless(ground)})`, "run mdocker with sudo");
+    if (ground.uid !== 0)
+      return fail(
+        `not root (${rootless(ground)})`,
+        "run mdocker with sudo, or without root: mdocker doctor --rootless tells what that needs",
+      );
     const mask = effective(ground);
     const lacks = (name: string): boolean => (mask & (1n << BigInt(capabilityNumber(name) ?? 0))) === 0n;
     const missing = needed.filter(lacks);
