@@ -10,7 +10,7 @@ import { planOverlay } from "../../overlay/layers.ts";
 import { lookupUser } from "../../rootfs/users.ts";
 import { NotFoundError, UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
-import { hasOneId, isRootless } from "../core/rootless.ts";
+import { highestId, isRootless } from "../core/rootless.ts";
 import { planSecurity } from "../security/plan.ts";
 import { routesOf } from "./default-route.ts";
 import { findNetwork } from "./find-network.ts";
@@ -28,12 +28,15 @@ import type { Connection } from "./step.ts";
 import { containerFiles, containerPaths, readSpec } from "./store.ts";
 import { hasAnonymousVolume, volumePath } from "./volume-path.ts";
 
-/** @throws UsageError for who has no id in namespaces that have one only */
+/** @throws UsageError for who has no id in the user's namespaces */
 function refuseOtherIds({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
-  if (uid === 0 && gid === 0) return;
+  const highest = highestId();
+  if (uid <= highest && gid <= highest) return;
   throw new UsageError(
-    `--user: ${uid}:${gid}: there is no user but root (0:0) here: more need newuidmap (package uidmap) and ranges in ` +
-      "/etc/subuid and /etc/subgid: mdocker doctor --rootless",
+    highest === 0
+      ? `--user: ${uid}:${gid}: there is no user but root (0:0) here: more need newuidmap (package uidmap) and ranges in ` +
+          "/etc/subuid and /etc/subgid: mdocker doctor --rootless"
+      : `--user: ${uid}:${gid}: the highest id here is ${highest}, by the ranges of /etc/subuid and /etc/subgid`,
   );
 }
 
@@ -142,8 +145,10 @@ export async function prepare(
     throw new UsageError(`no command given, and ${root.name} names none: add one at the end`);
   }
   const user = lookupUser(root.layers, request.user ?? root.config.user, request.groups);
-  if (hasOneId()) refuseOtherIds(user);
-  if (isRootless()) refuseLowerScore(request.oomScoreAdj);
+  if (isRootless()) {
+    refuseOtherIds(user);
+    refuseLowerScore(request.oomScoreAdj);
+  }
   const security = planSecurity(instance, { ...request, uid: user.uid });
   const notes = [...security.notes];
   const overlay = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
