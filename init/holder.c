@@ -48,6 +48,12 @@ static int hears(char word) {
     return call(__NR_read, 0, &byte, 1, 0) == 1 && byte == word;
 }
 
+/* Ends this process with the holder, `parent`, and at once when that has ended before it could be asked for. */
+static void die_with(long parent) {
+    call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+    if (call(__NR_getppid, 0, 0, 0, 0) != parent) leave(1);
+}
+
 static long fork_with(long flags) { return call6(__NR_clone, flags | SIGCHLD, 0, 0, 0, 0, 0); }
 
 /* The path of one of a process's namespaces. */
@@ -61,7 +67,7 @@ static const char *namespace_path(const char *pid, const char *name) {
     return text;
 }
 
-static _Noreturn void become(const char **program, const char *const *environment, const char *pid) {
+static _Noreturn void become(const char **program, const char *const *environment, const char *pid, long parent) {
     static char filled[8192];
     size_t n = 0;
     for (int i = 0; program[i]; i++) {
@@ -74,7 +80,7 @@ static _Noreturn void become(const char **program, const char *const *environmen
         filled[n++] = 0;
         program[i] = argument;
     }
-    call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+    die_with(parent);
     call(__NR_dup3, 2, 1, 0, 0);
     call(__NR_execve, program[0], program, environment, 0);
     leave(127);
@@ -179,13 +185,13 @@ _Noreturn void begin(const long *stack) {
     if (count < 4) leave(1);
     uint64_t ignored[4] = {1 /* SIG_IGN */, 0, 0, 0};
     call(__NR_setsid, 0, 0, 0, 0);
-    long uid = call(__NR_geteuid, 0, 0, 0, 0), first = 0;
+    long uid = call(__NR_geteuid, 0, 0, 0, 0), own = call(__NR_getpid, 0, 0, 0, 0), first = 0;
     char pid[24];
     uint64_t adopted = number(words[3]);
     if (adopted == 0) {
         first = fork_with(CLONE_NAMESPACES);
         if (first == 0) {
-            call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+            die_with(own);
             for (;;) call6(__NR_ppoll, 0, 0, 0, 0, 0, 0);
         }
         if (first < 0) {
@@ -206,7 +212,7 @@ _Noreturn void begin(const long *stack) {
     long program = 0;
     if (count > 4) {
         program = fork_with(0);
-        if (program == 0) become(words + 4, environment, pid);
+        if (program == 0) become(words + 4, environment, pid, own);
     }
     call6(__NR_rt_sigaction, SIGCHLD, (long)ignored, 0, 8, 0, 0);
     say(program > 0 ? (uint64_t)program : 0);
@@ -216,7 +222,6 @@ _Noreturn void begin(const long *stack) {
     if (n > 100) leave(1);
     for (size_t i = 0; i < n; i++) first_path[i] = words[1][i];
     first_path[n++] = '.';
-    long own = call(__NR_getpid, 0, 0, 0, 0);
     decimal(first_path + n, (uint64_t)own);
     long listening = listen_at(first_path);
     uint64_t file = file_at(first_path);

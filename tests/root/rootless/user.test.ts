@@ -1,5 +1,3 @@
-// @vm
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { firstId, type OrdinaryUser, withOrdinaryUsers } from "../../harness/ordinary-user.ts";
 
@@ -193,35 +191,6 @@ describe("an ordinary user", () => {
       const ask = `until nc -w 20 ${host.outside.address} 9999 </dev/null; do :; done`;
       expect(await said(user, "run", "/bin/sh", "-c", ask)).toBe("from outside");
       await answer;
-    });
-  });
-
-  test("has limits where a part of the cgroup tree is the user's", async () => {
-    await withOrdinaryUsers([{ env: { MDOCKER_OUTSIDE: "none" } }], async ([user], host) => {
-      if (user === undefined) throw new Error("no user");
-      const pure = existsSync("/sys/fs/cgroup/cgroup.controllers");
-      const tree = pure ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified";
-      const own = `${tree}/u${user.uid}`;
-      mkdirSync(`${own}/login`, { recursive: true });
-      try {
-        if (pure) {
-          writeFileSync(`${tree}/cgroup.subtree_control`, "+memory +pids");
-          writeFileSync(`${own}/cgroup.subtree_control`, "+memory +pids");
-        }
-        await host.hostRun(["chown", "-R", String(user.uid), own]);
-        const join = `echo $$ > ${own}/login/cgroup.procs`;
-        const enter = host.place.enter;
-        expect(enter.length).toBeGreaterThan(0);
-        const bash = ["-c", "echo 50 > /proc/self/oom_score_adj; exec tail /dev/zero"];
-        const result = await user.inside(join, ["run", "-m", "30m", "/bin/bash", ...bash]);
-        if (pure)
-          expect(result).toMatchObject({ code: 137, stderr: expect.stringMatching(/out of memory: /) });
-        else expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(/cgroup v1/) });
-        expect(readFileSync(`${own}/cgroup.procs`, "utf8")).toBe("");
-      } finally {
-        await user.end();
-        await host.hostRun(["sh", "-c", `find ${own} -depth -type d -exec rmdir {} +`]);
-      }
     });
   });
 });
