@@ -175,6 +175,10 @@ export async function prepare(
     joined: joinedContainer(instance, request),
     namespaces,
   });
+  if (host.driver === "v1" && host.absent !== undefined && namespaces?.modes.pid === "host")
+    throw new UsageError(
+      `--pid host: nothing could end what the command leaves behind, without a cgroup: ${host.absent}`,
+    );
   const resources = spec.linux.resources ?? {};
   const directory = cgroupDirectory(host, cgroupPath);
   const joined = joinFiles(host, cgroupPath, resources);

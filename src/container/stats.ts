@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
 import { homeDirectory } from "../../cgroup/place.ts";
-import { readFileIfAny } from "../../cgroup/processes.ts";
+import { listProcesses, readFileIfAny } from "../../cgroup/processes.ts";
 import { type CgroupUsage, readUsage } from "../../cgroup/stats.ts";
 import { monotonicMs } from "../core/clock.ts";
 import { hasErrno } from "../core/errors.ts";
 import { join } from "../core/join.ts";
 import { isAlive } from "../sys/process.ts";
+import { usageOfProcesses } from "./process-usage.ts";
 import type { ContainerRecord } from "./record.ts";
 
 /** What of the host a sample is measured against: the same for all containers that are looked at together. */
@@ -94,7 +95,7 @@ function readOf(pid: number | string, file: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch (error) {
-    if (hasErrno(error, "ENOENT", "ESRCH", "EINVAL")) return undefined;
+    if (hasErrno(error, "ENOENT", "ESRCH", "EINVAL", "EACCES", "EPERM")) return undefined;
     throw error;
   }
 }
@@ -104,15 +105,26 @@ function interfacesOf({ network, init }: ContainerRecord): InterfaceCounters[] {
   return parseInterfaces(readOf(init.pid, "net/dev") ?? "");
 }
 
+/** The processes of a container's cgroup itself. */
+function pidsIn(host: CgroupHost, path: string): string[] {
+  const pids = readFileIfAny(join(homeDirectory(host, path), "cgroup.procs")) ?? "";
+  return pids.split("\n").filter((pid) => pid !== "" && pid !== "0");
+}
+
+/** The processes of a container that has no cgroup; undefined for one that has. */
+function listIfUncounted(host: CgroupHost, path: string, init: number): number[] | undefined {
+  const absent = host.driver === "v1" && host.absent !== undefined;
+  return absent ? listProcesses(host, path, init) : undefined;
+}
+
 /**
  * Bytes from and to block devices as the processes themselves count them, with those of children they have awaited; for
  * a container whose cgroup counts none, because no limit of blkio was asked for. The devices are not known: 0:0.
  */
-function countedByProcesses(host: CgroupHost, path: string): CgroupUsage["block"] {
+function countedByProcesses(pids: readonly (number | string)[]): CgroupUsage["block"] {
   let [readBytes, writeBytes] = [0, 0];
-  const pids = readFileIfAny(join(homeDirectory(host, path), "cgroup.procs")) ?? "";
-  for (const pid of pids.split("\n")) {
-    const text = pid === "" || pid === "0" ? "" : (readOf(pid, "io") ?? "");
+  for (const pid of pids) {
+    const text = readOf(pid, "io") ?? "";
     readBytes += Number(/^read_bytes: (\d+)$/m.exec(text)?.[1] ?? 0);
     writeBytes += Number(/^write_bytes: (\d+)$/m.exec(text)?.[1] ?? 0);
   }
@@ -131,8 +143,10 @@ export function sampleStats(record: ContainerRecord, host: HostSample = sampleHo
     cgroup !== undefined &&
     init !== undefined
   ) {
-    const usage = readUsage(host.cgroups, cgroup);
-    const block = usage.block ?? countedByProcesses(host.cgroups, cgroup);
+    const pids = listIfUncounted(host.cgroups, cgroup, init.pid);
+    const usage =
+      pids === undefined ? readUsage(host.cgroups, cgroup) : { ...usageOfProcesses(pids), block: undefined };
+    const block = usage.block ?? countedByProcesses(pids ?? pidsIn(host.cgroups, cgroup));
     const interfaces = interfacesOf(record);
     // Asked afterwards: what lives now is what was looked at.
     if (isAlive(init)) return { ...about, ...usage, block, running: true, interfaces };

@@ -57,6 +57,11 @@ describe("an ordinary user", () => {
       expect(await said(user, "exec", "web", "/bin/ping", "-c", "1", "db")).toMatch(/ 0% packet loss/);
       expect(await said(user, "network", "why", "web", "db")).toMatch(/db is reachable from web$/);
       expect(await said(user, "top", "web")).toMatch(/sleep 100000/);
+      expect(await said(user, "stats", "--no-stream", "--format", "{{.PIDs}}", "web")).toBe("2");
+      expect(await user.mdocker(["run", "--pid", "host", "/bin/true"])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^mdocker: --pid host: .* without a cgroup: /),
+      });
       expect(await said(user, "verify", "web")).toMatch(/all \d+ hold$/);
 
       // The cable can be slowed down and listened to.
