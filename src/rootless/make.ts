@@ -142,31 +142,69 @@ function lastLine(log: string): string {
   return readFileSync(log, "utf8").trim().split("\n").at(-1) ?? "";
 }
 
-function notesOf(single: string | undefined, way: WayOut | undefined, led: boolean, log: string): string[] {
-  const notes: string[] = [];
-  if (single !== undefined)
-    notes.push(
-      `one user id only, as ${single}: containers have no user but root (mdocker doctor --rootless)`,
-    );
-  if (way === undefined)
-    notes.push(
-      "neither pasta (package passt) nor slirp4netns is installed: containers reach each other, not the outside",
-    );
-  else if (!led)
-    notes.push(`${way.name} leads to no outside: containers reach each other only: ${lastLine(log)}`);
-  return notes;
+/** What there is to say about the way to the outside. */
+function noteOfWay(ways: readonly WayOut[], env: NodeJS.ProcessEnv): string[] {
+  const wanted = env["MDOCKER_OUTSIDE"];
+  if (ways.length > 0 || wanted === "none") return [];
+  const missing =
+    wanted === undefined || wanted === ""
+      ? "neither pasta (package passt) nor slirp4netns is installed"
+      : `MDOCKER_OUTSIDE: ${wanted} is not installed, or is none of pasta, slirp4netns and none`;
+  return [`${missing}: containers reach each other, not the outside`];
 }
 
-/** Starts the holder of new namespaces, or of those that a survivor of the last ones is in. @throws SetupError */
+function noteOfIds(single: string | undefined): string[] {
+  return single === undefined
+    ? []
+    : [`one user id only, as ${single}: containers have no user but root (mdocker doctor --rootless)`];
+}
+
+/**
+ * Starts the holder of new namespaces, or of those that a survivor of the last ones is in.
+ * @throws SetupError
+ */
 export function makeHolder(place: HolderPlace, env: NodeJS.ProcessEnv): MadeHolder {
+  const ways = waysOut(env);
+  const failures: string[] = [];
+  // Once: what is given up below must not be found.
   const survivor = findSurvivor(place);
+  for (const way of [...ways, undefined]) {
+    const { led, ...made } = startHolder(place, env, { way, survivor });
+    if (led || way === undefined) {
+      const notes = [...made.notes, ...failures.slice(0, led ? 0 : 1), ...noteOfWay(ways, env)];
+      return { pid: made.release(), notes };
+    }
+    made.giveUp();
+    failures.push(
+      `${way.name} leads to no outside: containers reach each other only: ${lastLine(place.log)}`,
+    );
+  }
+  throw new Error("the last way is none");
+}
+
+/** A holder that waits for our word. */
+interface StartedHolder {
+  /** There is a way to the outside. */
+  readonly led: boolean;
+  readonly notes: readonly string[];
+  /** Lets it serve; its pid. */
+  readonly release: () => number;
+  /** Ends it. */
+  readonly giveUp: () => void;
+}
+
+function startHolder(
+  place: HolderPlace,
+  env: NodeJS.ProcessEnv,
+  { way, survivor }: { readonly way: WayOut | undefined; readonly survivor: number },
+): StartedHolder {
   const idle = env["MDOCKER_ROOTLESS_IDLE"];
-  const [way] = waysOut(env);
   const log = openSync(place.log, "w", 0o600);
   const [ours, theirs] = socketPair();
-  using ladder = new Ladder(ours);
+  const ladder = new Ladder(ours);
+  let holder: number;
   try {
-    spawnProcess({
+    holder = spawnProcess({
       path: builtFile(`holder-${process.arch}`),
       argv: [
         "mdocker-holder",
@@ -197,9 +235,20 @@ export function makeHolder(place: HolderPlace, env: NodeJS.ProcessEnv): MadeHold
   const led = way !== undefined && program > 0 && awaitRoute(first, program);
   if (led && way !== undefined) writeFileSync(place.resolvConf, resolvConf(way), { mode: 0o644 });
   else if (survivor === 0) rmSync(place.resolvConf, { force: true });
-  ladder.say("s");
-  const pid = ladder.hear() ?? gone();
-  return { pid, notes: notesOf(single, way, led, place.log) };
+  return {
+    led,
+    notes: noteOfIds(single),
+    release: () => {
+      ladder.say("s");
+      const pid = ladder.hear() ?? gone();
+      ladder[Symbol.dispose]();
+      return pid;
+    },
+    giveUp: () => {
+      ladder[Symbol.dispose]();
+      reap(holder, false);
+    },
+  };
 }
 
 /** The host's /etc/resolv.conf with the name server that is reached from inside. */
