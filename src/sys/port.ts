@@ -103,6 +103,17 @@ function ownPort(fd: number): number {
   return name.readUInt16BE(2);
 }
 
+const holderGone =
+  "rootless: the holder of the namespaces has gone: any mdocker command starts another (mdocker ps): then try again";
+
+function connectHolder(user: number): number {
+  try {
+    return connectUnix(holderSocket(process.env, user));
+  } catch (cause) {
+    throw new SetupError(holderGone, { cause });
+  }
+}
+
 /**
  * Binds a socket in the host's network namespace, which only the holder of the user's own is in (init/holder.c); a
  * stream socket listens already.
@@ -112,14 +123,14 @@ function bindOutside({ protocol, address, port }: BindRequest, user: number): Bo
     throw new SetupError(
       "sctp: only ports of tcp and udp can be led to a container of an ordinary user: use sudo",
     );
-  const socket = connectUnix(holderSocket(process.env, user));
+  const socket = connectHolder(user);
   try {
     writeSync(
       socket,
       Buffer.concat([Buffer.from([0x42, kinds[protocol][0], 0, 0]), socketAddress(address, port)]),
     );
     const { bytes, fd } = receiveWithFd(socket, 4);
-    if (bytes.length < 4) throw new SetupError("rootless: the holder of the namespaces has gone: try again");
+    if (bytes.length < 4) throw new SetupError(holderGone);
     const errno = bytes.readInt32LE(0);
     if (errno !== 0 || fd === undefined)
       throw new SyscallError({ call: "bind", errno: errnoName(errno), subject: `port ${port}/${protocol}` });

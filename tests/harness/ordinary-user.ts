@@ -79,7 +79,7 @@ mount --bind ${home} ${folder}/program
 ${["/etc/passwd", "/etc/group", "/etc/subuid", "/etc/subgid"].map(cover).join("")}
 mknod ${folder}/tun c 10 200
 chmod 666 ${folder}/tun
-mount --bind ${folder}/tun /dev/net/tun
+[ ! -e /dev/net/tun ] || mount --bind ${folder}/tun /dev/net/tun
 `;
 }
 
@@ -197,7 +197,7 @@ function killAll({ processes }: OrdinaryUser): void {
 
 /** Ends the supervisor, if there is one; then nobody is left, the holder of the namespaces included. */
 async function endOf({ processes, runtime }: OrdinaryUser): Promise<void> {
-  for (const [pid, name] of processes()) if (name === "node") process.kill(pid, "SIGTERM");
+  for (const [pid, name] of processes()) if (/^(node|MainThread)/.test(name)) process.kill(pid, "SIGTERM");
   await vi.waitFor(
     () => {
       const left = [...processes().values()];

@@ -193,7 +193,7 @@ describe("an ordinary user", () => {
     await withOrdinaryUsers([{ env: { MDOCKER_OUTSIDE: program } }], async ([user], host) => {
       if (user === undefined) throw new Error("no user");
       const answer = host.outsideRun(["sh", "-c", "echo from outside | nc -l -N -p 9999"]);
-      const ask = `until nc -w 20 ${host.outside.address} 9999 </dev/null; do :; done`;
+      const ask = `until nc -w 20 ${host.outside.address} 9999 </dev/null | grep outside; do :; done`;
       expect(await said(user, "run", "/bin/sh", "-c", ask)).toBe("from outside");
       await answer;
     });
