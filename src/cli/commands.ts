@@ -20,6 +20,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   logs: async () => (await import("./logs.ts")).registerLogs,
   trace: async () => (await import("./trace.ts")).registerTrace,
   stats: async () => (await import("./stats.ts")).registerStats,
+  limits: async () => (await import("./limits.ts")).registerLimits,
   inspect: async () => (await import("./inspect.ts")).registerInspect,
   port: async () => (await import("./port.ts")).registerPort,
   cp: async () => (await import("./cp.ts")).registerCp,

@@ -1,0 +1,112 @@
+import { join } from "../../src/core/join.ts";
+import type { V1Host } from "../host.ts";
+import type { LimitInForce } from "../in-force.ts";
+import { keyed } from "../keyed.ts";
+import { directoryFor } from "../place.ts";
+import { readFileIfAny } from "../processes.ts";
+
+type Read = (controller: string, file: string) => string | undefined;
+
+/** PAGE_COUNTER_MAX in bytes, less a page or so: what v1 shows for "not limited". */
+const unlimited = 2 ** 62;
+
+function number(text: string | undefined): number | undefined {
+  const value = text === undefined || text.trim() === "max" ? undefined : Number(text);
+  return value === undefined || value >= unlimited ? undefined : value;
+}
+
+function memoryLimits(read: Read): LimitInForce[] {
+  const memory = (file: string): number | undefined => number(read("memory", file));
+  const used = memory("memory.usage_in_bytes");
+  if (used === undefined) return [];
+  const found: LimitInForce[] = [
+    {
+      ...{ name: "memory", option: "--memory", file: "memory.limit_in_bytes", unit: "bytes", used },
+      limit: memory("memory.limit_in_bytes"),
+      hits: [
+        { what: "times reached", count: memory("memory.failcnt") ?? 0 },
+        { what: "processes killed", count: keyed(read("memory", "memory.oom_control"), "oom_kill") ?? 0 },
+      ],
+    },
+  ];
+  const soft = memory("memory.soft_limit_in_bytes");
+  if (soft !== undefined) {
+    const file = "memory.soft_limit_in_bytes";
+    const of = { name: "memory kept for it", option: "--memory-reservation", file, unit: "bytes" } as const;
+    found.push({ ...of, used, limit: soft, hits: [] });
+  }
+  const both = memory("memory.memsw.limit_in_bytes");
+  if (both !== undefined) {
+    const file = "memory.memsw.limit_in_bytes";
+    found.push({
+      ...{ name: "memory and swap", option: "--memory-swap", file, unit: "bytes", limit: both },
+      used: memory("memory.memsw.usage_in_bytes"),
+      hits: [{ what: "times reached", count: memory("memory.memsw.failcnt") ?? 0 }],
+    });
+  }
+  return found;
+}
+
+function cpuLimits(read: Read): LimitInForce[] {
+  const quota = number(read("cpu", "cpu.cfs_quota_us"));
+  const period = number(read("cpu", "cpu.cfs_period_us"));
+  const throttled = keyed(read("cpu", "cpu.stat"), "nr_throttled") ?? 0;
+  const found: LimitInForce[] = [
+    {
+      ...{ name: "CPU time", option: "--cpus", file: "cpu.cfs_quota_us", unit: "CPUs" },
+      limit: quota === undefined || quota < 0 ? undefined : quota / (period ?? 100_000),
+      hits: [{ what: "periods cut short", count: throttled }],
+    },
+  ];
+  const shares = number(read("cpu", "cpu.shares"));
+  if (shares !== undefined && shares !== 1024) {
+    const of = { name: "CPU weight", option: "--cpu-shares", file: "cpu.shares", unit: "weight" } as const;
+    found.push({ ...of, limit: shares, hits: [] });
+  }
+  for (const [file, option, name] of [
+    ["cpuset.cpus", "--cpuset-cpus", "CPUs"],
+    ["cpuset.mems", "--cpuset-mems", "memory nodes"],
+  ] as const) {
+    const list = read("cpuset", file)?.trim() ?? "";
+    if (list !== "") found.push({ name, option, file, unit: "list", limit: list, hits: [] });
+  }
+  return found;
+}
+
+const rates = [
+  ["read_bps", "read", "--device-read-bps", "bytes per second"],
+  ["write_bps", "write", "--device-write-bps", "bytes per second"],
+  ["read_iops", "read", "--device-read-iops", "operations per second"],
+  ["write_iops", "write", "--device-write-iops", "operations per second"],
+] as const;
+
+function blockLimits(read: Read): LimitInForce[] {
+  const found: LimitInForce[] = [];
+  for (const [key, name, option, unit] of rates) {
+    const file = `blkio.throttle.${key}_device`;
+    for (const [, device = "", limit = ""] of (read("blkio", file) ?? "").matchAll(/^(\d+:\d+) (\d+)$/gm)) {
+      found.push({ name: `${name} ${device}`, option, file, unit, limit: Number(limit), hits: [] });
+    }
+  }
+  return found;
+}
+
+export function readV1InForce(host: V1Host, path: string): LimitInForce[] {
+  const read: Read = (controller, file) => {
+    const directory = directoryFor(host, controller, path);
+    return directory === undefined ? undefined : readFileIfAny(join(directory, file));
+  };
+  const pids = number(read("pids", "pids.current"));
+  const processes: LimitInForce[] =
+    pids === undefined
+      ? []
+      : [
+          {
+            ...{ name: "processes", option: "--pids-limit", file: "pids.max", unit: "processes", used: pids },
+            limit: number(read("pids", "pids.max")),
+            hits: [{ what: "forks refused", count: keyed(read("pids", "pids.events"), "max") ?? 0 }],
+          },
+        ];
+  const found = [...memoryLimits(read), ...processes];
+  return found.length === 0 ? [] : [...found, ...cpuLimits(read), ...blockLimits(read)];
+}

@@ -1,0 +1,48 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { detectCgroups } from "../../cgroup/host.ts";
+import { type LimitInForce, readInForce } from "../../cgroup/in-force.ts";
+import { type CgroupStats, readStats } from "../../cgroup/stats.ts";
+import { monotonicMs } from "../core/clock.ts";
+import { ConflictError } from "../core/errors.ts";
+import type { ContainerRecord } from "./record.ts";
+import { isLive } from "./refresh.ts";
+
+/** The limits of a container, what it uses of them, and what it met. */
+export interface LimitsReport {
+  readonly container: string;
+  readonly id: string;
+  /** Path of its cgroup below the hierarchy, or hierarchies. */
+  readonly cgroup: string;
+  readonly driver: "v1" | "v2";
+  readonly limits: readonly LimitInForce[];
+  /** Undefined where the kernel does not tell: v1, or pressure stall information switched off. */
+  readonly pressure: CgroupStats["pressure"];
+}
+
+/** The use of CPU time is that of so long. */
+const lookMs = 250;
+
+/**
+ * Looks at what is in force for a container that runs; takes a quarter of a second, as the use of CPU time shows only
+ * between two looks.
+ * @throws ConflictError for one that does not run, or whose limits nobody enforces.
+ */
+export async function reportLimits(record: ContainerRecord): Promise<LimitsReport> {
+  const { name, id, cgroup } = record;
+  if (!isLive(record))
+    throw new ConflictError(`container ${name} is not running: limits are in force while it runs`);
+  const host = detectCgroups();
+  if (cgroup === undefined)
+    throw new ConflictError(`container ${name} has no cgroup: nothing limits it (see mdocker doctor)`);
+  const cpuUsed = (): number | undefined => readStats(host, cgroup).cpu?.usage;
+  const [before, began] = [cpuUsed(), monotonicMs()];
+  await pause(lookMs);
+  const [after, elapsed] = [cpuUsed(), monotonicMs() - began];
+  const busy = before === undefined || after === undefined ? undefined : (after - before) / 1000 / elapsed;
+  const limits = readInForce(host, cgroup).map((limit) =>
+    limit.unit === "CPUs" ? { ...limit, used: busy } : limit,
+  );
+  if (limits.length === 0) throw new ConflictError(`container ${name} has just ended`);
+  const { pressure } = readStats(host, cgroup);
+  return { container: name, id, cgroup, driver: host.driver, limits, pressure };
+}

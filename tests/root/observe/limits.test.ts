@@ -1,0 +1,76 @@
+// @vm
+import { expect, test } from "vitest";
+import { weightOfShares } from "../../../cgroup/cpu.ts";
+import type { LimitsReport } from "../../../src/container/limits.ts";
+import { sharedHost } from "../../harness/shared-host.ts";
+
+const { host } = sharedHost();
+
+async function reportOf(name: string): Promise<LimitsReport> {
+  const { code, stdout, stderr } = await host().mdocker(["limits", "--json", name]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout) as LimitsReport;
+}
+
+/** Fills some memory, asks for more processes than it may have, then wants all of a CPU. */
+const greedy = `
+  head -c 20000000 /dev/zero > /dev/shm/x
+  (for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3 & done) 2> /dev/null
+  sleep 0.5
+  echo ready
+  while :; do :; done`;
+
+test("each limit, how much of it is used, and how often it was hit", async () => {
+  const run = host().start([
+    ...["run", "--name", "greedy", "--net", "none", "-m", "64m", "--pids-limit", "6", "--cpus", "0.2"],
+    ...["--cpu-shares", "512", "--cpuset-cpus", "0", "/bin/bash", "-c", greedy],
+  ]);
+  await run.says(/ready/);
+  const throttled = (report: LimitsReport): number =>
+    report.limits.find(({ name }) => name === "CPU time")?.hits[0]?.count ?? 0;
+  await expect.poll(async () => throttled(await reportOf("greedy"))).toBeGreaterThan(0);
+  const { limits, pressure, driver } = await reportOf("greedy");
+  const of = (option: string) => limits.find((limit) => limit.option === option);
+  expect(of("--memory")).toMatchObject({ unit: "bytes", limit: 64 << 20 });
+  expect(of("--memory")?.used).toBeGreaterThan(20_000_000);
+  expect(of("--memory")?.used).toBeLessThan(64 << 20);
+  expect(of("--pids-limit")).toMatchObject({ limit: 6, hits: [{ what: "forks refused" }] });
+  expect(of("--pids-limit")?.hits[0]?.count).toBeGreaterThan(0);
+  expect(of("--cpus")).toMatchObject({ unit: "CPUs", limit: 0.2 });
+  expect(of("--cpus")?.used).toBeGreaterThan(0);
+  expect(of("--cpuset-cpus")).toMatchObject({ limit: "0" });
+  expect(of("--cpu-shares")).toMatchObject({ limit: driver === "v1" ? 512 : Number(weightOfShares(512)) });
+  expect(pressure === undefined).toBe(driver === "v1");
+
+  const { stdout } = await host().mdocker(["limits", "greedy"]);
+  expect(stdout).toMatch(/^memory +64MiB +\d\d(\.\d+)?MiB +\S+ +\d\d% .* --memory +memory\./m);
+  expect(stdout).toMatch(/^processes +6 +\d .* \d+ forks refused +--pids-limit +pids\.max$/m);
+  expect(stdout).toMatch(/^CPU time +0\.2 .* \d+ periods cut short +--cpus +cpu\./m);
+  expect(stdout).toMatch(
+    driver === "v1" ? /cgroup v1 does not tell it/ : /^CPU +some process +\d+\.\d\d% +\d/m,
+  );
+
+  // What update changes is what is shown.
+  expect(await host().mdocker(["update", "--memory", "96m", "greedy"])).toMatchObject({ code: 0 });
+  const changed = (await reportOf("greedy")).limits.find(({ option }) => option === "--memory");
+  expect(changed).toMatchObject({ limit: 96 << 20 });
+  expect(await host().mdocker(["kill", "greedy"])).toMatchObject({ code: 0 });
+  await run.ended;
+});
+
+test("of what has ended, or is not there, one line tells", async () => {
+  expect(
+    await host().mdocker(["run", "--keep", "--name", "over", "--net", "none", "/bin/true"]),
+  ).toMatchObject({
+    code: 0,
+  });
+  expect(await host().mdocker(["limits", "over"])).toMatchObject({
+    code: 1,
+    stderr: "mdocker: container over is not running: limits are in force while it runs\n",
+  });
+  expect(await host().mdocker(["limits", "nobody"])).toMatchObject({
+    code: 1,
+    stderr: "mdocker: no such container: nobody\n",
+  });
+  expect(await host().mdocker(["rm", "over"])).toMatchObject({ code: 0 });
+});
