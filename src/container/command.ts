@@ -3,6 +3,7 @@ import type { OciProcess } from "../core/oci.ts";
 import { expectValue } from "../program/calls/check.ts";
 import { chdir, close, duplicate, open, write } from "../program/calls/file.ts";
 import { setSeccompFilter, setUmask } from "../program/calls/identity.ts";
+import { setIoPriority, setNice } from "../program/calls/priority.ts";
 import { closeFrom, exec, prctl, setSession, setSignalMask } from "../program/calls/process.ts";
 import { takeTerminal } from "../program/calls/terminal.ts";
 import { cell } from "../program/data.ts";
@@ -73,6 +74,8 @@ export function becomeCommand(builder: ProgramBuilder, part: PartName, facts: Co
     builder.add(part, write(fd, String(process.oomScoreAdj), { reason: "--oom-score-adj", label }));
     builder.add(part, close(fd, "written"));
   }
+  if (process.scheduler !== undefined) builder.add(part, setNice(process.scheduler.nice));
+  if (process.ioPriority !== undefined) builder.add(part, setIoPriority(process.ioPriority));
   builder.add(
     part,
     chdir(process.cwd, "the working directory", `enter the working directory ${process.cwd}`),

@@ -1,5 +1,5 @@
 import type { NetworkRequest } from "../core/network-request.ts";
-import type { OciDeviceRule, OciResources, OciRlimit } from "../core/oci.ts";
+import type { OciDeviceRule, OciIoPriority, OciResources, OciRlimit } from "../core/oci.ts";
 
 /** A mount the user asked for with -v, --mount or --tmpfs. */
 export type MountRequest =
@@ -140,6 +140,9 @@ export interface RunRequest {
   readonly shmSize?: number | undefined;
   readonly cidFile?: string | undefined;
   readonly oomScoreAdj?: number | undefined;
+  /** -20 (first) to 19 (last). */
+  readonly nice?: number | undefined;
+  readonly ioPriority?: OciIoPriority | undefined;
   readonly umask?: number | undefined;
   /** Lives on without the process that started it, and is kept by the supervisor. */
   readonly detached?: boolean | undefined;

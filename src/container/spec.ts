@@ -255,6 +255,8 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
       ...(security.noNewPrivileges === undefined ? {} : { noNewPrivileges: security.noNewPrivileges }),
       ...(facts.rlimits === undefined ? {} : { rlimits: facts.rlimits }),
       ...(request.oomScoreAdj === undefined ? {} : { oomScoreAdj: request.oomScoreAdj }),
+      ...(request.nice === undefined ? {} : { scheduler: { policy: "SCHED_OTHER", nice: request.nice } }),
+      ...(request.ioPriority === undefined ? {} : { ioPriority: request.ioPriority }),
     },
     mounts: [...ownMounts(request, facts), ...userMounts(request, facts), ...etcMounts(request, facts)],
     annotations: {

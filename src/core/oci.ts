@@ -24,6 +24,8 @@ export interface OciProcess {
   readonly rlimits?: readonly OciRlimit[];
   readonly noNewPrivileges?: boolean;
   readonly oomScoreAdj?: number;
+  readonly scheduler?: { readonly policy: "SCHED_OTHER"; readonly nice: number };
+  readonly ioPriority?: OciIoPriority;
   readonly apparmorProfile?: string;
 }
 
@@ -32,6 +34,12 @@ interface OciUser {
   readonly gid: number;
   readonly umask?: number;
   readonly additionalGids?: readonly number[];
+}
+
+/** 0 is served first, 7 last; of the idle class there is one level. */
+export interface OciIoPriority {
+  readonly class: "IOPRIO_CLASS_RT" | "IOPRIO_CLASS_BE" | "IOPRIO_CLASS_IDLE";
+  readonly priority: number;
 }
 
 /** Names with the CAP_ prefix, as the specification writes them. */

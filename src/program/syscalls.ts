@@ -17,6 +17,8 @@ const numbers = {
   fchdir: [81, 50],
   umask: [95, 166],
   setgroups: [116, 159],
+  setpriority: [141, 140],
+  ioprio_set: [251, 30],
   setresuid: [117, 147],
   setresgid: [119, 149],
   rt_sigprocmask: [14, 135],

@@ -68,6 +68,8 @@ export const runRequestSchema: Readonly<Record<string, unknown>> = {
     privileged: flag,
     securityOptions: texts,
     oomScoreAdj: { type: "integer" },
+    nice: { type: "integer" },
+    ioPriority: { type: "object", required: ["class", "priority"] },
     umask: { type: "integer" },
     restart: { type: "object", required: ["policy", "maximumRetries"] },
     health: { type: "object", required: ["test"], properties: { test: texts } },

@@ -39,6 +39,8 @@ export const topKeys: ReadonlyMap<string, ConfigKey> = new Map([
   ["umask", text("umask")],
   ["init", text("init")],
   ["oom_score_adj", text("oom-score-adj")],
+  ["nice", text("nice")],
+  ["ioprio", text("ioprio")],
   ["keep", text("keep")],
   ["detach", text("detach")],
   ["restart", text("restart")],

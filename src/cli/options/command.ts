@@ -1,5 +1,6 @@
 import type { RunRequest } from "../../container/request.ts";
-import { type Flags, refuse } from "../flags.ts";
+import type { OciIoPriority } from "../../core/oci.ts";
+import { type Flags, type Given, refuse } from "../flags.ts";
 import { field, wholeNumber } from "../number.ts";
 import type { OptionTable } from "../option-row.ts";
 
@@ -13,13 +14,30 @@ export const commandOptions: OptionTable = {
     { flags: "--umask <mode>", about: "file mode mask, octal" },
     { flags: "--init", about: "reap orphans and forward signals as pid 1 (the default)", negatable: true },
     { flags: "--oom-score-adj <number>", about: "-1000 (spare) to 1000 (kill first)" },
+    { flags: "--nice <number>", about: "-20 (first at the CPU) to 19 (last)" },
+    { flags: "--ioprio <class[:level]>", about: "idle, best-effort:0-7 or realtime:0-7: its turn at a disk" },
   ],
 };
 
 type CommandRequest = Pick<
   RunRequest,
-  "entrypoint" | "cwd" | "user" | "groups" | "umask" | "init" | "oomScoreAdj"
+  "entrypoint" | "cwd" | "user" | "groups" | "umask" | "init" | "oomScoreAdj" | "nice" | "ioPriority"
 >;
+
+const ioClasses = {
+  realtime: "IOPRIO_CLASS_RT",
+  "best-effort": "IOPRIO_CLASS_BE",
+  idle: "IOPRIO_CLASS_IDLE",
+} as const;
+
+/** `idle`, or a class and its level, 4 where none is said, as with ionice(1). */
+function ioPriority(given: Given): OciIoPriority {
+  const [, name, level] = /^(realtime|best-effort|idle)(?::([0-7]))?$/.exec(given.value) ?? [];
+  if (name === undefined || (name === "idle" && level !== undefined))
+    return refuse(given, "idle, best-effort:0 to best-effort:7, or realtime:0 to realtime:7");
+  const priority = name === "idle" ? 0 : Number(level ?? 4);
+  return { class: ioClasses[name as keyof typeof ioClasses], priority };
+}
 
 /** How the command is run. @throws UsageError */
 export function readCommand(flags: Flags): CommandRequest {
@@ -39,6 +57,8 @@ export function readCommand(flags: Flags): CommandRequest {
   const mask = umask === undefined ? undefined : Number.parseInt(umask.value, 8);
   if (umask !== undefined && mask !== undefined && mask > 0o777) refuse(umask, "an octal mode up to 0777");
   const score = flags.one("oom-score-adj");
+  const nice = flags.one("nice");
+  const turn = flags.one("ioprio");
   const entrypoint = flags.one("entrypoint")?.value;
   return {
     ...field("entrypoint", entrypoint === undefined ? undefined : entrypoint === "" ? [] : [entrypoint]),
@@ -48,5 +68,7 @@ export function readCommand(flags: Flags): CommandRequest {
     ...field("umask", mask),
     init: flags.flag("init") ?? true,
     ...field("oomScoreAdj", score === undefined ? undefined : wholeNumber(score, -1000, 1000)),
+    ...field("nice", nice === undefined ? undefined : wholeNumber(nice, -20, 19)),
+    ...field("ioPriority", turn === undefined ? undefined : ioPriority(turn)),
   };
 }

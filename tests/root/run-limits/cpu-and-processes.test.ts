@@ -147,6 +147,26 @@ describe("--pids-limit", () => {
   });
 });
 
+describe("priorities", () => {
+  test("--nice and --ioprio are the command's, and those of what is executed beside it", async () => {
+    await onHost(async (host) => {
+      const flags = ["--nice", "7", "--ioprio", "best-effort:6"];
+      const one = await startIdle(host, "one", ["--net", "none", ...flags]);
+      const running = await host.mdocker(["exec", "one", "/bin/nice"]);
+      expect(running).toEqual({ code: 0, stdout: "7\n", stderr: "" });
+      const pids = (
+        await host.hostRun(["pgrep", "-P", String((await inspect(host, "one")).init.pid)])
+      ).trim();
+      expect(await host.hostRun(["ionice", "-p", pids])).toBe("best-effort: prio 6\n");
+      await one.end();
+      expect(await host.mdocker(["run", ...none, "--nice", "-3", "/bin/nice"])).toMatchObject({
+        stdout: "-3\n",
+      });
+      await expectRefused(host, ["--nice", "20"], 1, /--nice: 20: expected a whole number from -20 to 19/);
+    });
+  });
+});
+
 describe("limits", () => {
   test("cannot be lifted from inside", async () => {
     await onHost(async (host) => {
