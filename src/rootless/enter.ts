@@ -1,10 +1,10 @@
-import { closeSync, lstatSync, rmSync } from "node:fs";
+import { closeSync, existsSync, lstatSync, rmSync } from "node:fs";
 import { MdockerError, messageOf, SetupError } from "../core/errors.ts";
 import { home } from "../core/home.ts";
 import { join } from "../core/join.ts";
 import { makeDirectories } from "../core/make-directories.ts";
 import { becomeProgram, passOn } from "../sys/exec.ts";
-import { takeLock } from "../sys/flock.ts";
+import { releaseLock, takeLock } from "../sys/flock.ts";
 import { connectUnix } from "../sys/unix-socket.ts";
 import { makeHolder } from "./make.ts";
 import { type HolderPlace, holderPlace } from "./place.ts";
@@ -55,9 +55,13 @@ export function enterNamespaces(
       `rootless: ${place.socket}: too long for a socket: set XDG_RUNTIME_DIR to a shorter path`,
     );
   const next: NodeJS.ProcessEnv = { ...rest, MDOCKER_ENTERING: "1" };
+  const program = join(home, "bin/mdocker");
+  if (!existsSync(program))
+    throw new SetupError(`rootless: ${program} is missing, which joins namespaces: run make build`);
+  let lock: number | undefined;
   try {
     ensureOwn(place.directory, uid);
-    const lock = takeLock(place.lock, true);
+    lock = takeLock(place.lock, true);
     if (!isHeld(place) && lock !== undefined) {
       rmSync(place.socket, { force: true });
       const { pid, notes } = makeHolder(place, env);
@@ -67,10 +71,12 @@ export function enterNamespaces(
       passOn(lock);
     }
   } catch (error) {
+    // A second attempt must not wait for this one.
+    if (lock !== undefined) releaseLock(lock);
     if (error instanceof MdockerError && error.message.startsWith("rootless: ")) throw error;
     throw new SetupError(`rootless: ${messageOf(error)}`, { cause: error });
   }
   // Node has marked its own three, too.
   for (const fd of [0, 1, 2]) passOn(fd);
-  return becomeProgram(join(home, "bin/mdocker"), ["mdocker", ...words], next);
+  return becomeProgram(program, ["mdocker", ...words], next);
 }
