@@ -28,7 +28,8 @@ function memoryLimits(read: Read): LimitInForce[] {
     },
   ];
   const high = number(read("memory.high"));
-  if (high !== undefined) {
+  // As high as the reservation it is where a supervisor waits to be told, until it is: see memory-watch.ts.
+  if (high !== undefined && high !== number(read("memory.low"))) {
     found.push({
       ...{ name: "memory, slowed above", option: "memory.high", file: "memory.high", unit: "bytes", used },
       limit: high,

@@ -1,5 +1,6 @@
 import { changeRecord, changeRunningRecord } from "../container/change-record.ts";
 import { readRequest } from "../container/create.ts";
+import { ForkWatch } from "../container/forks.ts";
 import { type Crossing, describeCrossing, MemoryWatch } from "../container/memory.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
 import { readRecord } from "../container/store.ts";
@@ -19,13 +20,14 @@ function crossingAttributes({ limit, usage, process }: Crossing): Record<string,
 
 /**
  * What looks after one container while nobody does: starts it again by its policy, checks its health, and tells of its
- * memory.
+ * memory and of forks that are refused.
  */
 export class Care {
   readonly #container: ManagedContainer;
   readonly #events: EventBus;
   readonly #say: (line: string) => void;
   readonly #memory: MemoryWatch;
+  readonly #forks: ForkWatch;
   readonly #restarter: Restarter;
   readonly #health: HealthMonitor | undefined;
   #startedAt = 0;
@@ -47,6 +49,15 @@ export class Care {
       outOfMemory: (record) => events.emit(containerEvent("oom", record)),
       say,
     });
+    this.#forks = new ForkWatch(({ count, limit }) => {
+      const record = readRecord(container.instance, container.id);
+      if (record === undefined) return;
+      const most = limit === undefined ? "those of the host" : `its ${limit} (--pids-limit)`;
+      say(
+        `container ${record.name}: ${count} forks refused so far: it has as many processes as it may, ${most}`,
+      );
+      events.emit(containerEvent("pids_limit", record, { refused: `${count}`, limit: `${limit ?? -1}` }));
+    }, say);
     const { instance, id, request } = container;
     this.#restarter = new Restarter({
       policy: () => readRequest(instance, id)?.restart,
@@ -86,6 +97,7 @@ export class Care {
   ending(record: ContainerRecord, exit: ExitRecord): void {
     if (exit.oomKilled && !this.#memory.told) this.#events.emit(containerEvent("oom", record));
     this.#memory.ended();
+    this.#forks.stop();
   }
 
   /** A run is over. True when there will be another: it is `restarting` until then. */
@@ -130,13 +142,16 @@ export class Care {
     this.#restarter.reset();
     this.#health?.stop();
     this.#memory.stop();
+    this.#forks.stop();
   }
 
   #watchMemory(): void {
     const { running, instance, id } = this.#container;
     // Its limits may have been changed since its start.
     const record = running && !this.#left ? readRecord(instance, id) : undefined;
-    if (record !== undefined) this.#memory.watch(record);
+    if (record === undefined) return;
+    this.#memory.watch(record);
+    this.#forks.watch(record);
   }
 
   async #startAgain(restarts: number): Promise<void> {

@@ -1,0 +1,54 @@
+import { existsSync, watch } from "node:fs";
+import { join } from "../src/core/join.ts";
+import type { CgroupHost } from "./host.ts";
+import { keyed } from "./keyed.ts";
+import { checkPath, directoryFor } from "./place.ts";
+import { readFileIfAny } from "./processes.ts";
+
+/** v1: how often all that are watched are looked at. The kernel counts there, but tells nobody. */
+const lookMs = 2_000;
+
+const looks = new Set<() => void>();
+let timer: NodeJS.Timeout | undefined;
+
+/** Calls `look` again and again, together with all others. The answer ends it. */
+function lookNowAndThen(look: () => void): () => void {
+  looks.add(look);
+  timer ??= setInterval(() => {
+    for (const one of looks) one();
+  }, lookMs).unref();
+  return () => {
+    looks.delete(look);
+    if (looks.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+/** inotify(7), of which the kernel makes use at most every 10 ms, however much happens (cgroup_file_notify). */
+function lookWhenTold(file: string, look: () => void): () => void {
+  const watcher = watch(file, { persistent: false }, look);
+  // Its cgroup has been removed.
+  watcher.on("error", () => watcher.close());
+  return () => watcher.close();
+}
+
+/**
+ * Calls `refused` with how many forks pids.max has refused so far, whenever there are more: on v2 as the kernel tells it,
+ * on v1 within two seconds. The answer ends it. A container whose processes are not counted has nothing to tell.
+ */
+export function watchForks(host: CgroupHost, path: string, refused: (count: number) => void): () => void {
+  checkPath(path);
+  const directory =
+    host.driver === "v2" || host.controllers.has("pids") ? directoryFor(host, "pids", path) : undefined;
+  const file = join(directory ?? "", "pids.events");
+  if (directory === undefined || !existsSync(file)) return () => undefined;
+  const count = (): number => keyed(readFileIfAny(file), "max") ?? 0;
+  let before = count();
+  const look = (): void => {
+    const now = count();
+    if (now > before) refused(now);
+    before = Math.max(before, now);
+  };
+  return host.driver === "v2" ? lookWhenTold(file, look) : lookNowAndThen(look);
+}
