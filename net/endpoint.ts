@@ -222,12 +222,12 @@ export function describeLoopback(): PlannedAction[] {
  * Settings of a container's network namespace, which its own first process writes before it runs the command; one that
  * the kernel does not have (IPv6 switched off) is left out.
  */
-export function containerSysctls(): Record<string, string> {
+export function containerSysctls(highest: number = highestId()): Record<string, string> {
   return {
     // As for the links that mdocker makes itself, should others come later.
     "net.ipv6.conf.default.accept_dad": "0",
     "net.ipv6.conf.default.accept_ra": "0",
     // ping without CAP_NET_RAW, for every group.
-    "net.ipv4.ping_group_range": `0 ${highestId()}`,
+    "net.ipv4.ping_group_range": `0 ${highest}`,
   };
 }

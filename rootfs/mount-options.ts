@@ -20,6 +20,8 @@ const known: Readonly<Record<string, Change>> = {
   strictatime: { set: mountFlags.MS_STRICTATIME },
   remount: { set: mountFlags.MS_REMOUNT },
   bind: { set: mountFlags.MS_BIND },
+  // Where users are the container's own, src/container/users; else they are those of the disk anyway.
+  idmap: { set: 0 },
   rbind: { set: mountFlags.MS_BIND | mountFlags.MS_REC },
 };
 

@@ -6,7 +6,7 @@ import { mount } from "../src/program/calls/mount.ts";
 import { attachTree, cloneTree, makeTreeReadOnly, openTarget } from "../src/program/calls/tree.ts";
 import { cell } from "../src/program/data.ts";
 import { mountFlags, openFlags } from "../src/program/flags.ts";
-import type { ProgramBuilder, StepRef } from "../src/program/step.ts";
+import type { PartName, ProgramBuilder, StepRef } from "../src/program/step.ts";
 import { parseMountOptions } from "./mount-options.ts";
 
 const PROC_SUPER_MAGIC = 0x9fa0n;
@@ -98,6 +98,7 @@ export function openSources(
   builder: ProgramBuilder,
   mounts: readonly OciMount[],
   isDirectory: (path: string) => boolean,
+  part: PartName = "child",
 ): ReadonlyMap<OciMount, OpenedSource> {
   const opened = new Map<OciMount, OpenedSource>();
   for (const item of mounts) {
@@ -106,10 +107,10 @@ export function openSources(
     const { flags } = parseMountOptions(item.options ?? []);
     const recursive = (flags & mountFlags.MS_REC) !== 0;
     const tree = builder.add(
-      "child",
+      part,
       cloneTree(item.source, recursive, label, `a copy of the mount, to appear at ${item.destination}`),
     );
-    if ((flags & mountFlags.MS_RDONLY) !== 0) builder.add("child", makeTreeReadOnly(tree, recursive, label));
+    if ((flags & mountFlags.MS_RDONLY) !== 0) builder.add(part, makeTreeReadOnly(tree, recursive, label));
     opened.set(item, { tree, directory: isDirectory(item.source) });
   }
   return opened;

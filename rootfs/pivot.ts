@@ -1,13 +1,13 @@
 import { chdir } from "../src/program/calls/file.ts";
 import { detach, mount, pivotRoot } from "../src/program/calls/mount.ts";
 import { mountFlags } from "../src/program/flags.ts";
-import type { ProgramBuilder } from "../src/program/step.ts";
+import type { PartName, ProgramBuilder } from "../src/program/step.ts";
 
 /** Cuts the tie to the host's mounts: nothing mounted from here on is seen outside, nor the other way. */
-export function isolateMounts(builder: ProgramBuilder): void {
+export function isolateMounts(builder: ProgramBuilder, part: PartName = "child"): void {
   const flags = mountFlags.MS_REC | mountFlags.MS_PRIVATE;
   const reason = "what is mounted here is not seen on the host";
-  builder.add("child", mount({ source: "", target: "/", flags, reason, label: "make mounts private" }));
+  builder.add(part, mount({ source: "", target: "/", flags, reason, label: "make mounts private" }));
 }
 
 /** Mounts the overlay: below, the image's layers, read-only; above, the container's own writable one. */
@@ -16,14 +16,11 @@ export function mountOverlay(
   merged: string,
   options: string,
   cwd: string | undefined,
+  part: PartName = "child",
 ): void {
-  if (cwd !== undefined)
-    builder.add("child", chdir(cwd, "the many layers are named by short links from here"));
+  if (cwd !== undefined) builder.add(part, chdir(cwd, "the many layers are named by short links from here"));
   const reason = "the image's layers with the container's own on top";
-  builder.add(
-    "child",
-    mount({ source: "overlay", target: merged, type: "overlay", flags: 0, options, reason }),
-  );
+  builder.add(part, mount({ source: "overlay", target: merged, type: "overlay", flags: 0, options, reason }));
 }
 
 /** Makes `merged` the root. The old root ends up below the working directory, until {@link leaveHost}. */

@@ -12,6 +12,7 @@ import { fifoPath } from "./fifos.ts";
 import { hasLateCgroups } from "./late-cgroups.ts";
 import type { ContainerRecord } from "./record.ts";
 import { containerPaths } from "./store.ts";
+import { releaseIds } from "./users/range.ts";
 
 /**
  * Lets the monitor of a detached container go: what its FIFOs held has been read, or is wanted by nobody. One that is
@@ -57,6 +58,7 @@ export function disconnectEnded(instance: Instance, record: ContainerRecord): vo
   const { cgroup } = record;
   if (cgroup !== undefined && hasLateCgroups(instance, record.id)) removeCgroup(detectCgroups(), cgroup);
   unpublish(instance, record.id);
+  if (record.users !== undefined) releaseIds(instance, record.id);
   if (record.network.kind === "bridge") {
     for (const { network } of record.network.attachments)
       releaseLease(instance, { name: network }, record.id);

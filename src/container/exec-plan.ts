@@ -87,6 +87,7 @@ function thinkThrough(
     process: complete,
     size: request.size,
     userNamespace: has("user"),
+    ...(has("user") ? { cgroupNamespace: `/proc/${init.pid}/ns/cgroup` } : {}),
     timeNamespace: has("time"),
     tasks: place.tasks,
     cgroupBirth: place.directory !== undefined,

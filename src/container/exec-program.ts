@@ -1,5 +1,6 @@
 import type { OciProcess } from "../core/oci.ts";
 import { close, open, write } from "../program/calls/file.ts";
+import { becomeUser } from "../program/calls/identity.ts";
 import { clone, closeFrom, joinNamespace, prctl, setName, setSignalMask } from "../program/calls/process.ts";
 import { openFurtherTerminal, receiveDescriptor } from "../program/calls/terminal.ts";
 import { openFlags } from "../program/flags.ts";
@@ -26,6 +27,8 @@ export interface ExecFacts {
   readonly lifetime: ExecLifetime;
   /** Types of namespaces to join besides the usual ones: `user`, `time`. */
   readonly userNamespace: boolean;
+  /** The cgroup namespace's file below /proc, where the container has users of its own. */
+  readonly cgroupNamespace?: string | undefined;
   readonly timeNamespace: boolean;
   /** cgroup v1: the `tasks` files. */
   readonly tasks: readonly string[];
@@ -48,8 +51,14 @@ function joined({ userNamespace, timeNamespace }: ExecFacts): number {
   );
 }
 
-/** The launcher, later the monitor. Returns the opened `tasks` files. */
-function addLaunch(builder: ProgramBuilder, facts: ExecFacts): StepRef[] {
+/** What the launcher has opened for the child while the host's files were in sight. */
+interface Opened {
+  readonly tasks: readonly StepRef[];
+  readonly cgroupNamespace: StepRef | undefined;
+}
+
+/** The launcher, later the monitor. */
+function addLaunch(builder: ProgramBuilder, facts: ExecFacts): Opened {
   const add = (step: Parameters<ProgramBuilder["add"]>[1]): StepRef => builder.add("launch", step);
   add(setSignalMask(true, "no signal may end the monitor"));
   add(
@@ -69,6 +78,17 @@ function addLaunch(builder: ProgramBuilder, facts: ExecFacts): StepRef[] {
       }),
     ),
   );
+  // Who is no more than root in there may not look at pid 1. That it still is that process the next setns tells.
+  const namespaceReason = "to be joined by the child, once it is in its cgroup";
+  const cgroupNamespace =
+    facts.cgroupNamespace === undefined
+      ? undefined
+      : add(
+          open(facts.cgroupNamespace, openFlags.O_RDONLY, {
+            reason: namespaceReason,
+            label: "open the cgroup namespace",
+          }),
+        );
   const score = facts.oomScoreAdj;
   const label = "set oom_score_adj";
   const scoreFile =
@@ -107,17 +127,23 @@ function addLaunch(builder: ProgramBuilder, facts: ExecFacts): StepRef[] {
   add(closeFrom(target, false, reason));
   if (facts.lifetime === "detached" && facts.process.terminal === true)
     add(receiveDescriptor(inherited.control, "the terminal lasts as long as the command"));
-  return tasks;
+  return { tasks, cgroupNamespace };
 }
 
-function addChild(builder: ProgramBuilder, facts: ExecFacts, tasks: readonly StepRef[]): void {
+function addChild(builder: ProgramBuilder, facts: ExecFacts, { tasks, cgroupNamespace }: Opened): void {
   for (const fd of tasks)
     builder.add("child", write(fd, "0", { reason: "limits hold from here on", label: "join cgroup" }));
   builder.addAll("child", [
-    joinNamespace(target, cloneFlags.cgroup, "the container's, now that it is in its cgroup"),
+    joinNamespace(
+      cgroupNamespace ?? target,
+      cloneFlags.cgroup,
+      "the container's, now that it is in its cgroup",
+    ),
     close(inherited.control, "only the monitor speaks on it"),
     close(3, "the program is mapped"),
     closeFrom(inherited.record, false, "no directory of the host is in reach any more (CVE-2024-21626)"),
+    // It came as the host's root, who is nobody in there.
+    ...(facts.userNamespace ? becomeUser(0, 0, []) : []),
     dieWithMonitor(),
   ]);
   if (facts.process.terminal === true)

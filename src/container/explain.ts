@@ -207,6 +207,7 @@ export async function explainRun(instance: Instance, request: RunRequest): Promi
     const { address, address6 } = attachment;
     leases[number] = await peekLease(instance, network, { container: prepared.id, address, address6 });
   }
+  if (prepared.ids !== undefined) (await import("./users/range.ts")).releaseIds(instance, prepared.id);
   return [
     ...planStart(prepared).flatMap((step) => describeStep(prepared, step, leases)),
     ...describeProgram(prepared.program),

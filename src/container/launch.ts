@@ -36,6 +36,8 @@ export interface LaunchFiles {
   readonly traced: boolean;
   /** What the monitor keeps open: the FIFOs of a detached container. */
   readonly held?: readonly number[] | undefined;
+  /** A user namespace that mounts are mapped by. */
+  readonly mapping?: number | undefined;
 }
 
 /** A step failed before the command ran: names the step, the errno and, for the curious, the call. */
@@ -98,6 +100,7 @@ export function launch(program: Program, files: LaunchFiles): Launched {
     ]);
     if (files.cgroupDirectory !== undefined)
       fds.set(inherited.cgroup, keep(openSync(files.cgroupDirectory, "r")));
+    if (files.mapping !== undefined) fds.set(inherited.users, files.mapping);
     files.held?.forEach((fd, i) => {
       fds.set(inherited.hold + i, fd);
     });

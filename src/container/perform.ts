@@ -14,6 +14,7 @@ import { hostnameFile, hostsFile, readHostHosts, readHostResolvConf, resolvConf 
 import { isoTime } from "../core/clock.ts";
 import { SetupError } from "../core/errors.ts";
 import type { Observer } from "../core/explain.ts";
+import type { IdMap } from "../core/id-ranges.ts";
 import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { isRootless } from "../core/rootless.ts";
@@ -162,9 +163,29 @@ async function fillNewVolumes({ prepared: { instance, request }, record }: Start
   await fillVolumes(instance, record, request.mounts, () => undefined);
 }
 
-function launchContainer(start: Start): void {
+/** A mapping for the launcher's mounts; the ids are the container's until it has ended. */
+async function openUsers({ prepared: { instance, id }, running }: Start, ids: IdMap): Promise<number> {
+  const { releaseIds } = await import("./users/range.ts");
+  running.push("ids of its users", () => releaseIds(instance, id));
+  return (await import("./users/namespace.ts")).openMapping(instance, ids);
+}
+
+/** The child has waited for that: from here on it is root in its own namespaces, and nobody on the host. */
+async function mapIds(start: Start, ids: IdMap, child: number): Promise<void> {
+  const { passIds } = await import("./users/range.ts");
+  const { mapUsers } = await import("./users/namespace.ts");
+  const { instance, id } = start.prepared;
+  const { monitor, sync } = launchedOf(start);
+  passIds(instance, id, monitor);
+  mapUsers(child, ids);
+  sync.go();
+}
+
+async function launchContainer(start: Start): Promise<void> {
   const { prepared, running } = start;
   const { instance, id, program, cgroup } = prepared;
+  const { ids } = start.prepared;
+  const mapping = ids === undefined ? undefined : await openUsers(start, ids);
   running.push("container process", async () => {
     if (start.launched === undefined) return;
     await endMonitor(start.launched, program, start.interruption);
@@ -174,9 +195,11 @@ function launchContainer(start: Start): void {
     runDirectory: containerPaths(instance, id).run,
     cgroupDirectory: cgroup.directory,
     stdio: start.stdio,
+    mapping,
     held: [...(start.held ?? []), ...(start.reservation?.sockets ?? [])],
     traced: start.observer !== undefined,
   });
+  if (mapping !== undefined) closeSync(mapping);
   // The monitor has them: the ports are the container's own as long as it lives, whatever becomes of us.
   if (!isRootless()) closePorts(start);
 }
@@ -312,6 +335,7 @@ function recordRunning(start: Start): void {
     started: isoTime(),
     seccomp: start.prepared.seccomp?.name ?? "unconfined",
     ports: start.reservation?.ports,
+    users: start.prepared.ids,
     endpoints: start.endpoints.map(endpointRecord),
   };
   const { instance, request } = start.prepared;
@@ -369,10 +393,11 @@ export async function performStep(start: Start, step: StartStep): Promise<void> 
       return performCgroup(step.action);
     case "launch":
       return launchContainer(start);
-    case "born":
+    case "born": {
       await awaitMessage(launchedOf(start).control, start.interruption);
-      awaitChild(launchedOf(start), prepared.program);
-      return;
+      const { pid } = awaitChild(launchedOf(start), prepared.program);
+      return prepared.ids === undefined ? undefined : mapIds(start, prepared.ids, pid);
+    }
     case "lease":
       return lease(start, step.connection);
     case "network": {

@@ -9,6 +9,7 @@ import type { Network } from "../../net/network.ts";
 import { planOverlay } from "../../overlay/layers.ts";
 import { lookupUser } from "../../rootfs/users.ts";
 import { NotFoundError, UsageError } from "../core/errors.ts";
+import type { IdMap } from "../core/id-ranges.ts";
 import type { Instance } from "../core/paths.ts";
 import { highestId, isRootless } from "../core/rootless.ts";
 import { planSecurity } from "../security/plan.ts";
@@ -127,13 +128,35 @@ export interface PrepareOptions {
 }
 
 /**
- * Thinks a container through: image, user, privileges, limits, mounts, program. Looks at the host, changes nothing.
+ * Thinks a container through: image, user, privileges, limits, mounts, program. Looks at the host, changes nothing but
+ * that ids of its own, should it have some, are taken: `releaseIds` gives them back.
  * @throws UsageError or SetupError for what can be known to fail now.
  */
 export async function prepare(
   instance: Instance,
   request: RunRequest,
   { traced = false, id = newId() }: PrepareOptions = {},
+): Promise<Prepared> {
+  const wanted = request.namespaces?.user;
+  if (wanted === undefined) return think(instance, request, { traced, id }, undefined);
+  // What is thought through names the ids, so that they have to be known.
+  const { refuseForeign } = await import("./users/refuse.ts");
+  refuseForeign(request);
+  const { leaseIds, ourselves, releaseIds } = await import("./users/range.ts");
+  const ids = leaseIds(instance, id, wanted, ourselves());
+  try {
+    return await think(instance, request, { traced, id }, ids);
+  } catch (error) {
+    releaseIds(instance, id);
+    throw error;
+  }
+}
+
+async function think(
+  instance: Instance,
+  request: RunRequest,
+  { traced, id }: Required<PrepareOptions>,
+  ids: IdMap | undefined,
 ): Promise<Prepared> {
   const { cidFile } = request;
   if (cidFile !== undefined && existsSync(cidFile)) {
@@ -159,7 +182,9 @@ export async function prepare(
       ? undefined
       : (await import("./joined-namespaces.ts")).joinNamespaces(instance, request.namespaces);
   const sysctls =
-    request.network.kind === "bridge" || request.network.kind === "none" ? containerSysctls() : {};
+    request.network.kind === "bridge" || request.network.kind === "none"
+      ? containerSysctls(ids === undefined ? undefined : ids.size - 1)
+      : {};
   const spec = buildSpec(request, {
     id,
     rootPath: overlay.merged,
@@ -174,6 +199,7 @@ export async function prepare(
     volumePath: (name) => volumePath(instance, name),
     joined: joinedContainer(instance, request),
     namespaces,
+    ids,
   });
   if (host.driver === "v1" && host.absent !== undefined && namespaces?.modes.pid === "host")
     throw new UsageError(
@@ -186,6 +212,13 @@ export async function prepare(
     security.seccomp === "unconfined"
       ? undefined
       : { filter: security.seccomp.filter((note) => notes.push(note)), name: security.seccomp.name };
+  const users =
+    ids === undefined
+      ? undefined
+      : new (await import("./users/program.ts")).UsersProgram({
+          ...{ ids, spec, overlay, directories: [...root.layers, paths.directory] },
+          isDirectory: (path) => isDirectory(path, paths.directory),
+        });
   const program = buildProgram({
     spec,
     init: request.init,
@@ -210,6 +243,7 @@ export async function prepare(
     optionalSysctls: new Set(Object.keys(sysctls)),
     isDirectory: (path) => isDirectory(path, paths.directory),
     rootless: isRootless(),
+    users,
   });
   const connections = await connectionsOf(instance, request);
   const exposed = exposedPorts(request, root.config.exposed);
@@ -238,5 +272,6 @@ export async function prepare(
     exposed,
     directories: missingSources(instance, request),
     notes,
+    ids,
   };
 }

@@ -1,6 +1,7 @@
 import type { CgroupAction } from "../../cgroup/action.ts";
 import type { CgroupHost } from "../../cgroup/host.ts";
 import type { OverlayPlan } from "../../overlay/layers.ts";
+import type { IdMap } from "../core/id-ranges.ts";
 import type { OciSpec } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
 import type { Program } from "../program/step.ts";
@@ -40,4 +41,6 @@ export interface Prepared {
   readonly directories: readonly string[];
   /** One line each: what the host cannot give as asked. */
   readonly notes: readonly string[];
+  /** The ids of its own users on the host; undefined: they are the host's. */
+  readonly ids?: IdMap | undefined;
 }

@@ -35,6 +35,7 @@ import { fifoNames } from "./fifos.ts";
 import { inherited } from "./inherited.ts";
 import { confineInit } from "./privileges.ts";
 import { sharesProcesses } from "./spec.ts";
+import type { UsersProgram } from "./users/program.ts";
 
 const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -64,6 +65,8 @@ export interface ProgramFacts extends Remains {
   readonly isDirectory: (path: string) => boolean;
   /** The devices are those of the host, bound: who is root of a user namespace only can make none. */
   readonly rootless?: boolean;
+  /** The container has users of its own. */
+  readonly users?: UsersProgram | undefined;
 }
 
 function newNamespaces(spec: OciSpec): number {
@@ -115,6 +118,7 @@ function addLaunch(builder: ProgramBuilder, facts: ProgramFacts): void {
   );
   joinProcesses(builder, facts.spec);
   moveClocks(builder, facts.spec);
+  facts.users?.prepare(builder);
   add(
     clone({
       flags: newNamespaces(facts.spec),
@@ -126,6 +130,7 @@ function addLaunch(builder: ProgramBuilder, facts: ProgramFacts): void {
   for (const fd of [0, 1, 2, 3, inherited.sync, ...(facts.cgroupBirth ? [inherited.cgroup] : [])]) {
     add(close(fd, "the monitor keeps only its control stream"));
   }
+  facts.users?.leave(builder);
   if (!facts.foreground && facts.spec.process.terminal === true)
     add(receiveDescriptor(inherited.control, "the terminal outlives whoever looks at it"));
 }
@@ -188,7 +193,16 @@ function missing({ destination }: OciMount): never {
   throw new Error(`${destination}: its source was not opened`);
 }
 
-function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
+/** Who is root of a user namespace alone makes no device, and mounts what the kernel lets it. */
+function ownsNoHost({ rootless, users }: ProgramFacts): boolean {
+  return rootless === true || users !== undefined;
+}
+
+/** Mounts the overlay, and opens what is to be bound into it. */
+function openOwnSources(
+  builder: ProgramBuilder,
+  facts: ProgramFacts,
+): Pick<UsersProgram, "devices" | "sources"> {
   const { spec } = facts;
   const shared = openSources(builder, spec.mounts.filter(sharesEvents), facts.isDirectory);
   isolateMounts(builder);
@@ -196,6 +210,7 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
   const theirs = spec.mounts.filter(isAnothersShm);
   const devices = facts.rootless === true ? boundDevices(spec.linux.devices ?? []) : [];
   const sources = new Map([
+    ...shared,
     ...openSources(
       builder,
       spec.mounts.filter((item) => !sharesEvents(item) && !theirs.includes(item)),
@@ -204,19 +219,25 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
     ...openSources(builder, devices, () => false),
     ...theirs.map((item) => [item, openOthers(builder, item)] as const),
   ]);
-  enterRoot(builder, spec.root.path);
+  return { devices, sources };
+}
+
+function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
+  const { spec, users } = facts;
+  const { devices, sources } = users ?? openOwnSources(builder, facts);
+  if (users === undefined) enterRoot(builder, spec.root.path);
+  else users.enter(builder);
   // In a user namespace the kernel mounts a new /proc or /sys only as long as one is in sight (mount_too_revealing).
-  const lastInSight =
-    facts.rootless === true
-      ? spec.mounts.findLast(({ type }) => type === "proc" || type === "sysfs")
-      : undefined;
+  const lastInSight = ownsNoHost(facts)
+    ? spec.mounts.findLast(({ type }) => type === "proc" || type === "sysfs")
+    : undefined;
   if (lastInSight === undefined) leaveHost(builder);
   const containers = dirname(dirname(spec.root.path));
   const masked = (spec.linux.maskedPaths ?? []).length > 0;
   // The first one is mdocker's own; the user may have mounted on /dev too.
   const dev = spec.mounts.find(({ destination }) => destination === "/dev");
   for (const item of spec.mounts) {
-    const opened = sources.get(item) ?? shared.get(item);
+    const opened = sources.get(item);
     if (opened !== undefined) {
       // Images have links in place of /etc/resolv.conf that lead nowhere until their own services run.
       bindMount(builder, item, opened, item.source?.startsWith(`${containers}/`) !== true);
@@ -227,7 +248,7 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
         item.destination === "/proc" && sharesProcesses(spec) ? "the processes that it is among" : undefined;
       systemMount(builder, item, shown ?? mountReasons[item.destination] ?? "as --tmpfs asks");
       if (item.destination === "/dev") {
-        populateDev(builder, facts.rootless === true ? [] : (spec.linux.devices ?? []), facts.deviceLinks);
+        populateDev(builder, ownsNoHost(facts) ? [] : (spec.linux.devices ?? []), facts.deviceLinks);
         for (const device of devices)
           bindMount(builder, device, sources.get(device) ?? missing(device), false);
       }
@@ -280,7 +301,8 @@ function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
     confineInit(builder, facts.traced);
   }
   becomeCommand(builder, facts.init ? "command" : "child", {
-    process: facts.spec.process,
+    // Only the launcher, which is root of the host, may set the score.
+    process: facts.users?.process ?? facts.spec.process,
     interactive: facts.interactive,
     seccomp: facts.seccomp,
     // With init it is pid 1 that dies with the monitor, and the command with pid 1.

@@ -1,4 +1,5 @@
 import type { NetworkDriver } from "../../net/network.ts";
+import type { IdMap } from "../core/id-ranges.ts";
 import type { NetworkRequest } from "../core/network-request.ts";
 import type { OciResources } from "../core/oci.ts";
 import type { PublishedPort } from "../core/port-mapping.ts";
@@ -107,6 +108,8 @@ export interface ContainerRecord {
   /** Directories of its read-only layers, lowest first: not to be removed while it exists. */
   readonly layers: readonly string[];
   readonly command: readonly string[];
+  /** Its own users on the host, in its present run or the last one; undefined: they are the host's. */
+  readonly users?: IdMap | undefined;
   readonly created: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly state: ContainerState;

@@ -1,3 +1,4 @@
+import type { IdMap } from "../core/id-ranges.ts";
 import type { NetworkRequest } from "../core/network-request.ts";
 import type { OciDeviceRule, OciIoPriority, OciResources, OciRlimit } from "../core/oci.ts";
 
@@ -10,6 +11,8 @@ export type MountRequest =
       readonly target: string;
       readonly readOnly: boolean;
       readonly create: boolean;
+      /** With users of the container's own: files belong to them by the ids that they have on the disk. */
+      readonly idmap?: boolean | undefined;
       readonly propagation?: "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave" | undefined;
     }
   | {
@@ -73,6 +76,8 @@ export interface NamespaceModes {
   readonly ipc?: NamespaceMode | undefined;
   readonly uts?: NamespaceMode | undefined;
   readonly cgroup?: NamespaceMode | undefined;
+  /** Users of its own: a range that nobody has, or these ids of the host. */
+  readonly user?: "auto" | IdMap | undefined;
   /** By `boottime` and `monotonic`; a time namespace is made for them. */
   readonly timeOffsets?: Readonly<Record<string, TimeOffset>> | undefined;
 }

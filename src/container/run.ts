@@ -113,6 +113,7 @@ async function finishQuickly({
   // The monitor does its part meanwhile; when it has ended, what it could not remove is still there.
   releaseAnyName(instance, record);
   if (reservation !== undefined) (await import("../../net/ports/publish.ts")).unpublish(instance, id);
+  if (prepared.ids !== undefined) (await import("./users/range.ts")).releaseIds(instance, id);
   const late = hasLateCgroups(instance, id);
   removeRunDirectory(instance, id);
   await endMonitor(launched, prepared.program, interruption);

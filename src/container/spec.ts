@@ -1,3 +1,4 @@
+import type { IdMap } from "../core/id-ranges.ts";
 import type { OciMount, OciNamespace, OciResources, OciSpec } from "../core/oci.ts";
 import { hasOneId } from "../core/rootless.ts";
 import type { JoinedNamespaces } from "./joined-namespaces.ts";
@@ -56,6 +57,8 @@ export interface SpecFacts {
   readonly joined?: JoinedContainer | undefined;
   /** What `--pid`, `--ipc`, `--uts` and `--cgroupns` mean. */
   readonly namespaces?: JoinedNamespaces | undefined;
+  /** The ids of its own users on the host. */
+  readonly ids?: IdMap | undefined;
 }
 
 /** What a container has from the one whose network it shares: addresses, and the names that go with them. */
@@ -184,7 +187,14 @@ function userMounts(request: RunRequest, facts: SpecFacts): OciMount[] {
           destination: mount.target,
           type: "bind",
           source,
-          options: ["rbind", mount.readOnly ? "ro" : "rw", propagation],
+          options: [
+            "rbind",
+            mount.readOnly ? "ro" : "rw",
+            propagation,
+            ...(facts.ids !== undefined && (mount.kind === "volume" || mount.idmap === true)
+              ? ["idmap"]
+              : []),
+          ],
         };
       }
       default:
@@ -213,6 +223,7 @@ function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
     if (path !== undefined) list.push({ type, path });
     else if (modes?.[type] !== "host") list.push({ type });
   }
+  if (modes?.user !== undefined) list.push({ type: "user" });
   list.push({ type: "mount" });
   if (modes?.cgroup !== "host") list.push({ type: "cgroup" });
   if (modes?.timeOffsets !== undefined) list.push({ type: "time" });
@@ -222,6 +233,13 @@ function namespaces(request: RunRequest, facts: SpecFacts): OciNamespace[] {
     list.push({ type: "network" });
   }
   return list;
+}
+
+/** The users of the container on the host, where they are its own. */
+function mappings(ids: IdMap | undefined): Pick<OciSpec["linux"], "uidMappings" | "gidMappings"> {
+  if (ids === undefined) return {};
+  const map = (hostID: number) => [{ containerID: 0, hostID, size: ids.size }];
+  return { uidMappings: map(ids.uid), gidMappings: map(ids.gid) };
 }
 
 /** So many processes and threads at once unless --pids-limit says otherwise: a fork bomb ends there. */
@@ -266,6 +284,7 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
     },
     linux: {
       namespaces: namespaces(request, facts),
+      ...mappings(facts.ids),
       cgroupsPath: facts.cgroupsPath,
       ...(facts.namespaces?.modes.timeOffsets === undefined
         ? {}

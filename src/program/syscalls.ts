@@ -21,6 +21,8 @@ const numbers = {
   ioprio_set: [251, 30],
   setresuid: [117, 147],
   setresgid: [119, 149],
+  setfsuid: [122, 151],
+  setfsgid: [123, 152],
   rt_sigprocmask: [14, 135],
   capset: [126, 91],
   rt_sigtimedwait: [128, 137],

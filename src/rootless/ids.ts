@@ -2,23 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { messageOf } from "../core/errors.ts";
-
-/** A range of ids of the host that a user may map into a namespace: a line of /etc/subuid or /etc/subgid, subuid(5). */
-export interface IdRange {
-  readonly first: number;
-  readonly count: number;
-}
-
-/** The ranges of a user in the text of /etc/subuid or /etc/subgid: `NAME-OR-UID:FIRST:COUNT` a line. Others are passed over. */
-export function rangesOf(text: string, name: string | undefined, uid: number): IdRange[] {
-  return text.split("\n").flatMap((line) => {
-    const [owner, first, count, ...rest] = line.trim().split(":");
-    const mine = owner === String(uid) || (name !== undefined && owner === name);
-    if (!mine || rest.length > 0 || !/^\d{1,10}$/.test(first ?? "") || !/^\d{1,10}$/.test(count ?? ""))
-      return [];
-    return Number(count) > 0 ? [{ first: Number(first), count: Number(count) }] : [];
-  });
-}
+import { type IdRange, rangesOf } from "../core/id-ranges.ts";
 
 /** The arguments of newuidmap(1) after the pid: the user as root, then what the ranges give. */
 export function mapArguments(own: number, ranges: readonly IdRange[]): string[] {

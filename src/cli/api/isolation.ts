@@ -13,6 +13,7 @@ export function collectIsolation(collected: Collected, host: HostConfigBody): vo
   collected.add("ipc", "HostConfig.IpcMode", host.IpcMode);
   collected.add("uts", "HostConfig.UTSMode", host.UTSMode);
   collected.add("cgroupns", "HostConfig.CgroupnsMode", host.CgroupnsMode);
+  collected.add("userns", "HostConfig.UsernsMode", host.UsernsMode);
   for (const { PathOnHost, PathInContainer, CgroupPermissions } of host.Devices ?? []) {
     const [source, target] = [PathOnHost ?? "", PathInContainer ?? ""];
     const access = CgroupPermissions ?? "";

@@ -82,6 +82,7 @@ export const topKeys: ReadonlyMap<string, ConfigKey> = new Map([
   ["ipc", text("ipc")],
   ["uts", text("uts")],
   ["cgroupns", text("cgroupns")],
+  ["userns", text("userns")],
   ["time_offset", { flag: "time-offset", shape: "pairs", adds: true }],
   ["devices", list("device")],
   ["device_cgroup_rules", list("device-cgroup-rule")],

@@ -14,6 +14,10 @@ export const namespaceOptions: OptionTable = {
     { flags: "--uts <mode>", about: "host name: private, host or container:NAME" },
     { flags: "--cgroupns <mode>", about: "what of the cgroups it sees: private or host" },
     {
+      flags: "--userns <mode>",
+      about: "whose users: host, auto (65536 ids of its own) or UID:GID:SIZE (from these on)",
+    },
+    {
       flags: "--time-offset <clock=offset,...>",
       about: "move its clocks: boottime=+1d,monotonic=-30s (time namespace)",
     },
@@ -51,7 +55,7 @@ function readShmSize(flags: Flags): Pick<RunRequest, "shmSize"> {
 export async function readIsolation(flags: Flags): Promise<Isolation> {
   const given = (names: readonly string[]): boolean => names.some((name) => flags.all(name).length > 0);
   return {
-    ...(given(["pid", "ipc", "uts", "cgroupns", "time-offset"])
+    ...(given(["pid", "ipc", "uts", "cgroupns", "userns", "time-offset"])
       ? (await import("./namespaces.ts")).readNamespaces(flags)
       : {}),
     ...(given(["device", "device-cgroup-rule"]) ? (await import("./devices.ts")).readDevices(flags) : {}),

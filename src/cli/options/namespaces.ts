@@ -56,6 +56,20 @@ function readOffsets(flags: Flags): NamespaceModes["timeOffsets"] {
   return offsets.size === 0 ? undefined : Object.fromEntries(offsets);
 }
 
+/** podman has more words, docker only `host`; what neither knows is refused. */
+function readUsers(flags: Flags): NamespaceModes["user"] {
+  const given = flags.one("userns");
+  if (given === undefined || given.value === "host" || given.value === "") return undefined;
+  if (given.value === "auto") return "auto";
+  const [uid = 0, gid = 0, size = 0] = /^\d{1,10}:\d{1,10}:\d{1,10}$/.test(given.value)
+    ? given.value.split(":").map(Number)
+    : [];
+  // 0 is root, which is who it shall not be; 2^32 - 1 means no id.
+  if (size < 1 || uid < 1 || gid < 1 || Math.max(uid, gid) + size > 2 ** 32 - 1)
+    return refuse(given, "host, auto or UID:GID:SIZE such as 100000:100000:65536, ids from 1 to 4294967294");
+  return { uid, gid, size };
+}
+
 function contradicts(flags: Flags, name: string, mode: NamespaceMode | undefined, why: string): void {
   const given = flags.one(name);
   if (given !== undefined && mode !== undefined && mode !== "private" && mode !== "shareable")
@@ -77,6 +91,7 @@ export function readNamespaces(flags: Flags): Pick<RunRequest, "namespaces"> {
     ...field("ipc", ipc === "private" ? undefined : ipc),
     ...field("uts", uts === "private" ? undefined : uts),
     ...field("cgroup", cgroup === "private" ? undefined : cgroup),
+    ...field("user", readUsers(flags)),
     ...field("timeOffsets", readOffsets(flags)),
   };
   return Object.keys(found).length === 0 ? {} : { namespaces: found };

@@ -36,13 +36,18 @@ export function parseVolume(given: Given, view: HostView): MountRequest {
   const target = mountTarget(given, at);
   let readOnly = false;
   let noCopy = false;
+  let idmap = false;
   let propagation: Propagation | undefined;
   for (const option of list === "" ? [] : list.split(",")) {
     if (option === "ro" || option === "rw") readOnly = option === "ro";
     else if (option === "nocopy") noCopy = true;
+    else if (option === "idmap") idmap = true;
     else if (isPropagation(option)) propagation = option;
     else
-      refuse(given, `options of ro, rw, nocopy, ${propagations.join(", ")}, not ${JSON.stringify(option)}`);
+      refuse(
+        given,
+        `options of ro, rw, nocopy, idmap, ${propagations.join(", ")}, not ${JSON.stringify(option)}`,
+      );
   }
   if (/^[a-zA-Z0-9][\w.-]*$/.test(source)) {
     if (propagation !== undefined) refuse(given, "no propagation for a named volume");
@@ -58,6 +63,7 @@ export function parseVolume(given: Given, view: HostView): MountRequest {
     target,
     readOnly,
     create: true,
+    ...(idmap ? { idmap } : {}),
   } as const;
   return propagation === undefined ? bind : { ...bind, propagation };
 }

@@ -1,4 +1,4 @@
-import { openSync } from "node:fs";
+import { openSync, readlinkSync } from "node:fs";
 import { ConflictError, hasErrno } from "../../core/errors.ts";
 import type { Instance } from "../../core/paths.ts";
 import { Directory } from "../../sys/directory.ts";
@@ -18,6 +18,14 @@ function runningPid(record: ContainerRecord): number | undefined {
   return init !== undefined && isAlive(init) ? init.pid : undefined;
 }
 
+/** A container with users of its own is seen from outside by the host's ids, and refuses files of a user that it has not. */
+function refuseOwnUsers(record: ContainerRecord, pid: number): void {
+  if (readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync("/proc/self/ns/user")) return;
+  throw new ConflictError(
+    `container ${record.name} has users of its own: stop it first, or use mdocker exec with tar, while it runs`,
+  );
+}
+
 /** Opens the root of pid 1. It cannot have become another process if it lives afterwards. */
 function openRunning(record: ContainerRecord, pid: number): OpenRoot | undefined {
   const opened: number[] = [];
@@ -25,6 +33,7 @@ function openRunning(record: ContainerRecord, pid: number): OpenRoot | undefined
   try {
     // Should it end: as long as this is open, what is mounted stays mounted, and nothing is written to what it covers.
     opened.push(openSync(`/proc/${pid}/ns/mnt`, "r"));
+    refuseOwnUsers(record, pid);
     const directory = Directory.host(`/proc/${pid}/root`);
     opened.push(directory.fd);
     if (record.init !== undefined && isAlive(record.init)) return { directory, close };

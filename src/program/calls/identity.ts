@@ -151,3 +151,17 @@ export function setUmask(mask: number, reason: string): Step {
     label: "umask",
   };
 }
+
+/** setfsgid(2), setfsuid(2): whose files are made. They answer the id before, whatever happens. */
+export function setFileIds(uid: number, gid: number): [Step, Step] {
+  const reason = "new files belong to the container's root";
+  const step = (call: "setfsuid" | "setfsgid", id: number): Step => ({
+    kind: "syscall",
+    call,
+    args: [id],
+    text: () => `${call}(${id})`,
+    reason,
+    label: `${call} ${id}`,
+  });
+  return [step("setfsgid", gid), step("setfsuid", uid)];
+}

@@ -11,6 +11,7 @@ const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
 const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 const RESOLVE_NO_MAGICLINKS = 0x2;
 const MOUNT_ATTR_RDONLY = 0x1;
+const MOUNT_ATTR_IDMAP = 0x00100000;
 
 /** open_tree(2): a detached copy of the mount at `path`, to be attached elsewhere later. */
 export function cloneTree(path: string, recursive: boolean, label: string, reason: string): Step {
@@ -66,6 +67,23 @@ export function makeTreeReadOnly(tree: StepRef, recursive: boolean, label: strin
     text: () =>
       `mount_setattr(tree, "", AT_EMPTY_PATH${recursive ? "|AT_RECURSIVE" : ""}, {attr_set=MOUNT_ATTR_RDONLY}, 32)`,
     reason: "read-only before it becomes reachable",
+    label,
+  };
+}
+
+/**
+ * mount_setattr(2) MOUNT_ATTR_IDMAP on a detached mount: its files belong to the users of the namespace that descriptor
+ * `users` stands for, by the ids that they have on the disk. EINVAL: the filesystem cannot do that.
+ */
+export function idmapTree(tree: StepRef, users: number, recursive: boolean, label: string): Step {
+  const attributes = words([MOUNT_ATTR_IDMAP, 0, 0, users]);
+  return {
+    kind: "syscall",
+    call: "mount_setattr",
+    args: [tree, text(""), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attributes, 32],
+    text: () =>
+      `mount_setattr(tree, "", AT_EMPTY_PATH${recursive ? "|AT_RECURSIVE" : ""}, {attr_set=MOUNT_ATTR_IDMAP, userns_fd=${users}}, 32)`,
+    reason: "its files belong to the container's users, with no owner changed on the disk",
     label,
   };
 }

@@ -111,6 +111,7 @@ export interface HostConfigBody extends ResourcesBody {
   readonly IpcMode?: Maybe<string>;
   readonly UTSMode?: Maybe<string>;
   readonly CgroupnsMode?: Maybe<string>;
+  readonly UsernsMode?: Maybe<string>;
   readonly Devices?: Maybe<readonly DeviceBody[]>;
   readonly DeviceCgroupRules?: Texts;
   /** Null are the usual ones, an empty list is none. */

@@ -55,6 +55,15 @@ function mode(
   return spec?.annotations?.[namespaceAnnotation(type)] ?? request?.namespaces?.[type] ?? "";
 }
 
+/** `auto`, `UID:GID:SIZE`, or empty for the users of the host. */
+function usersMode(spec: OciSpec | undefined, request: RunRequest | undefined): string {
+  const asked = request?.namespaces?.user;
+  if (asked === "auto") return asked;
+  if (asked !== undefined) return `${asked.uid}:${asked.gid}:${asked.size}`;
+  const [users, groups] = [spec?.linux.uidMappings?.[0], spec?.linux.gidMappings?.[0]];
+  return users === undefined || groups === undefined ? "" : `${users.hostID}:${groups.hostID}:${users.size}`;
+}
+
 /** `HostConfig` of a container's document; of one that was run in the foreground only what its record tells. */
 export function describeHostConfig(
   record: ContainerRecord,
@@ -96,7 +105,7 @@ export function describeHostConfig(
     SecurityOpt: nullIfEmpty(request?.securityOptions),
     ...(tmpfs === undefined ? {} : { Tmpfs: tmpfs }),
     UTSMode: mode("uts", spec, request),
-    UsernsMode: "",
+    UsernsMode: usersMode(spec, request),
     ShmSize: request?.shmSize ?? 67_108_864,
     Sysctls: request?.sysctl ?? {},
     Runtime: "mdocker",

@@ -17,7 +17,6 @@ const hostRefusals: readonly Refusal[] = [
   { fields: "Links", allowed: [], why: "connect the containers by a network instead" },
   { fields: "DeviceRequests", allowed: [], why: "there are no device drivers here: name Devices instead" },
   { fields: "CgroupParent Cgroup", allowed: [], why: "a container's cgroup lies where all of them lie" },
-  { fields: "UsernsMode", allowed: ["host"], why: "users of a container are those of the host" },
   { fields: "StorageOpt", allowed: [], why: "the writable layer has no options" },
   { fields: "Runtime", allowed: ["mdocker"], why: "there is one runtime here" },
   { fields: "Isolation", allowed: ["default", "process"], why: "this is Linux" },

@@ -41,7 +41,7 @@ const hostConfig = object({
   ...each(flag, "AutoRemove OomKillDisable Privileged ReadonlyRootfs Init PublishAllPorts"),
   ...each(number, "OomScoreAdj ShmSize"),
   ...each(textMap, "Tmpfs Sysctls"),
-  ...each(text, "NetworkMode PidMode IpcMode UTSMode CgroupnsMode"),
+  ...each(text, "NetworkMode PidMode IpcMode UTSMode CgroupnsMode UsernsMode"),
   Devices: {
     type: ["array", "null"],
     items: { type: "object", properties: each(text, "PathOnHost PathInContainer CgroupPermissions") },

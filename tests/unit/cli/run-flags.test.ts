@@ -48,6 +48,9 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
   ["--pid host --uts host", { namespaces: { pid: "host", uts: "host" } }],
   ["--pid private --cgroupns private --ipc private", {}],
   ["--ipc shareable --cgroupns host", { namespaces: { ipc: "shareable", cgroup: "host" } }],
+  ["--userns host", {}],
+  ["--userns auto", { namespaces: { user: "auto" } }],
+  ["--userns 1:2:3", { namespaces: { user: { uid: 1, gid: 2, size: 3 } } }],
   ["--pid container:web", { namespaces: { pid: "container:web" } }],
   [
     "--time-offset boottime=+1d,monotonic=-1.5s",

@@ -127,7 +127,7 @@ describe("the order of the steps of an exec, which its safety rests on", () => {
       /setns\(fd, CLONE_NEWNS\|CLONE_NEWUTS\|CLONE_NEWIPC\|CLONE_NEWPID\|CLONE_NEWNET\)/,
       /clone3/,
       /close\(0\)/,
-      /close_range\(10, ~0U, 0\)/,
+      /close_range\(11, ~0U, 0\)/,
     );
   });
 

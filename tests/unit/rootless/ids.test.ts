@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { findDelegation } from "../../../cgroup/delegated.ts";
 import { relayTarget } from "../../../src/container/relays.ts";
+import { rangesOf } from "../../../src/core/id-ranges.ts";
 import { findInstance } from "../../../src/core/paths.ts";
-import { mapArguments, rangesOf } from "../../../src/rootless/ids.ts";
+import { mapArguments } from "../../../src/rootless/ids.ts";
 import { waysOut } from "../../../src/rootless/outside.ts";
 
 describe("subordinate ids", () => {
