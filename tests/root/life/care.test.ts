@@ -120,18 +120,12 @@ describe("health checks", () => {
     expect(health?.failingStreak).toBeGreaterThanOrEqual(2);
     expect(health?.log.length).toBeLessThanOrEqual(5);
     const filter = ["--filter", "container=checked", "--filter", "event=health_status"];
-    const until = String(Date.now() / 1000);
-    const events = await works(
-      "events",
-      "--since",
-      "1m",
-      "--until",
-      until,
-      ...filter,
-      "--format",
-      "{{.Action}}",
-    );
-    expect(events).toBe("health_status: healthy\nhealth_status: unhealthy\n");
+    const told = () => {
+      const span = ["--since", "1m", "--until", String(Date.now() / 1000)];
+      return works("events", ...span, ...filter, "--format", "{{.Action}}");
+    };
+    // An event follows what is written down.
+    await expect.poll(told, soon).toBe("health_status: healthy\nhealth_status: unhealthy\n");
   });
 
   test("one that hangs is ended, and what is paused is not asked", async () => {
