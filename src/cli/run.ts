@@ -73,7 +73,7 @@ async function run(flags: Flags, given: Words, command: Command): Promise<void> 
     process.exitCode = await runAttached(instance, request, attaching);
     return;
   }
-  process.exitCode = await runContainer(instance, request, { say });
+  process.exitCode = await runContainer(instance, request, { say, alone: true });
 }
 
 /** Adds `run`; for a parse, `declaration` says which words it must understand. */

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly observer?: Observer | undefined;
   /** Shows a line to the user, on stderr. */
   readonly say: (line: string) => void;
+  /** This process has nothing else to do: its event loop may stand still for a few milliseconds. */
+  readonly alone?: boolean | undefined;
   /** Called with the container's first process when all is ready, before its command may begin. */
   readonly beforeGo?: ((init: number) => Promise<void>) | undefined;
   /** Called after each step of the plan: tests make it throw, to see that everything is taken back. */
@@ -64,7 +66,7 @@ const shortMs = 5;
 async function attend(
   start: Start,
   signals: Signals,
-  say: (line: string) => void,
+  { say, alone = false }: RunOptions,
 ): Promise<number | undefined> {
   const { launched, terminal } = start;
   if (launched?.child === undefined) throw new Error("nothing was launched");
@@ -75,7 +77,7 @@ async function attend(
   signals.forwardTo(launched.child);
   const unwatch = await watchSoftLimit(start, relay === undefined ? say : () => undefined);
   try {
-    const message = await launched.control.receiveLater(relay === undefined ? shortMs : 0);
+    const message = await launched.control.receiveLater(alone && relay === undefined ? shortMs : 0);
     return message?.kind === "exited" ? message.status : undefined;
   } finally {
     // Showing the rest may take long, and the pid may soon be another's.
@@ -196,7 +198,7 @@ export async function runContainer(
       afterStep?.(index++);
     }
     answerNames(instance, prepared.id, say);
-    const status = await attend(start, signals, say);
+    const status = await attend(start, signals, options);
     ended = true;
     start.failing.commit();
     if (status === undefined)
