@@ -1,4 +1,7 @@
-/* System calls without a libc, for the small static programs of this folder, and what they need in place of string.h. */
+/*
+ * What the small static programs of this folder have in place of a libc: their beginning and end, system calls, and what
+ * they need of string.h. A program is in `begin`.
+ */
 #ifndef MDOCKER_CALLS_H
 #define MDOCKER_CALLS_H
 #include <stddef.h>
@@ -30,6 +33,22 @@ static inline long call6(long n, long a, long b, long c, long d, long e, long f)
 #endif
 }
 #define call(n, a, b, c, d) call6((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+
+/* argc, argv and envp lie on the stack. */
+_Noreturn void begin(const long *stack);
+
+/* The kernel enters here with the stack aligned to 16 bytes and no return address on it. */
+__asm__(".globl _start\n_start:\n"
+#if defined(__x86_64__)
+        "mov %rsp, %rdi\n xor %ebp, %ebp\n and $-16, %rsp\n call begin\n"
+#else
+        "mov x0, sp\n mov x29, #0\n mov x30, #0\n bl begin\n"
+#endif
+);
+
+static _Noreturn inline void leave(int code) {
+    for (;;) call(__NR_exit_group, code, 0, 0, 0);
+}
 
 #define AF_UNIX 1
 #define SOCK_STREAM 1

@@ -31,10 +31,6 @@
 static struct poll_entry polled[CONNECTIONS];
 static char text[4096];
 
-static _Noreturn void leave(int code) {
-    for (;;) call(__NR_exit_group, code, 0, 0, 0);
-}
-
 static void say(uint64_t value) {
     char line[24];
     unsigned n = decimal(line, value);
@@ -237,12 +233,3 @@ _Noreturn void begin(const long *stack) {
     }
     hold(words[1], first_path, file, listening, number(words[2]), (uint32_t)uid, namespaces, program);
 }
-
-/* The kernel enters here: argc, argv and envp lie on the stack. */
-__asm__(".globl _start\n_start:\n"
-#if defined(__x86_64__)
-        "mov %rsp, %rdi\n xor %ebp, %ebp\n and $-16, %rsp\n call begin\n"
-#else
-        "mov x0, sp\n mov x29, #0\n mov x30, #0\n bl begin\n"
-#endif
-);

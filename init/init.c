@@ -12,17 +12,14 @@
  * No libc, no heap, no environment: a few pages of memory for each of the two processes that stay. The numbers and
  * structures below are the contract with src/program/layout.ts.
  */
+#include "calls.h"
 #include <linux/fcntl.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <asm/errno.h>
 #include <linux/mman.h>
 #include <asm/poll.h>
 #include <asm/signal.h>
 #include <asm/stat.h>
-#include <asm/unistd.h>
 
 #define PROGRAM_FD 3                 /* where the program is inherited */
 #define PROGRAM_ADDRESS 0x20000000UL /* where it is mapped: its pointers are absolute */
@@ -69,35 +66,6 @@ struct message_bytes {
 };
 
 static struct program *const program = (struct program *)PROGRAM_ADDRESS;
-
-static long call6(long n, long a, long b, long c, long d, long e, long f) {
-#if defined(__x86_64__)
-    long result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-#elif defined(__aarch64__)
-    register long x8 __asm__("x8") = n;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-    return x0;
-#else
-#error "mdocker runs on x86_64 and arm64"
-#endif
-}
-#define call(n, a, b, c, d) call6((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-
-static _Noreturn void leave(int code) {
-    for (;;) call(__NR_exit_group, code, 0, 0, 0);
-}
 
 static int failed(long result) { return result < 0 && result >= -MAX_ERRNO; }
 
@@ -206,14 +174,6 @@ static _Noreturn void be_init(long command) {
     }
 }
 
-static unsigned decimal(char *out, uint64_t value) {
-    char digits[20];
-    unsigned n = 0, length = 0;
-    do digits[n++] = (char)('0' + value % 10); while (value /= 10);
-    while (n) out[length++] = digits[--n];
-    return length;
-}
-
 static void copy_file(int to, const char *path) {
     char buffer[512];
     long fd = call(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
@@ -245,8 +205,6 @@ static void write_record(int status) {
     call(__NR_close, fd, 0, 0, 0);
     call(__NR_renameat2, program->record_fd, temporary, program->record_fd, name);
 }
-
-struct poll_entry { int fd; short events, revents; };
 
 /*
  * The host-side parent of pid 1. It outlives whoever started it; when that one is gone and the container was its
@@ -304,7 +262,8 @@ static int map_program(void) {
     return 1;
 }
 
-_Noreturn void begin(void) {
+_Noreturn void begin(const long *stack) {
+    (void)stack;
     if (!map_program()) {
         static const char hint[] = "mdocker-init: this program is started by mdocker only\n";
         call(__NR_write, 2, hint, sizeof hint - 1, 0);
@@ -319,12 +278,3 @@ _Noreturn void begin(void) {
         leave(126);
     }
 }
-
-/* The kernel enters here with the stack aligned to 16 bytes and no return address on it. */
-__asm__(".globl _start\n_start:\n"
-#if defined(__x86_64__)
-        "xor %ebp, %ebp\n and $-16, %rsp\n call begin\n"
-#else
-        "mov x29, #0\n mov x30, #0\n bl begin\n"
-#endif
-);

@@ -19,10 +19,6 @@
 static char address[28], bytes[CHUNK];
 static unsigned address_size;
 
-static _Noreturn void leave(int code) {
-    for (;;) call(__NR_exit_group, code, 0, 0, 0);
-}
-
 static unsigned digit(char c) { return (unsigned)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10); }
 
 /* struct sockaddr_in or sockaddr_in6 of the container's port. */
@@ -159,12 +155,3 @@ _Noreturn void begin(const long *stack) {
     if (words[1][0] == 'u') relay_datagrams();
     relay_connections();
 }
-
-/* The kernel enters here: argc and argv lie on the stack. */
-__asm__(".globl _start\n_start:\n"
-#if defined(__x86_64__)
-        "mov %rsp, %rdi\n xor %ebp, %ebp\n and $-16, %rsp\n call begin\n"
-#else
-        "mov x0, sp\n mov x29, #0\n mov x30, #0\n bl begin\n"
-#endif
-);

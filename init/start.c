@@ -19,7 +19,7 @@ static const char *const flags[] = {NODE_FLAGS};
 
 static _Noreturn void fail(const char *message) {
     call(__NR_write, 2, message, length(message), 0);
-    for (;;) call(__NR_exit_group, 2, 0, 0, 0);
+    leave(2);
 }
 
 static int begins(const char *text, const char *with) {
@@ -106,12 +106,3 @@ _Noreturn void begin(const long *stack) {
     become_node(path);
     fail("mdocker: node is not found along PATH: install Node 20 or later\n");
 }
-
-/* The kernel enters here: argc, argv and envp lie on the stack. */
-__asm__(".globl _start\n_start:\n"
-#if defined(__x86_64__)
-        "mov %rsp, %rdi\n xor %ebp, %ebp\n and $-16, %rsp\n call begin\n"
-#else
-        "mov x0, sp\n mov x29, #0\n mov x30, #0\n bl begin\n"
-#endif
-);
