@@ -17,24 +17,46 @@ export interface SharedHost {
  * end, networks removed, the host must be as it was made.
  */
 export function sharedHost(options: Omit<TestHostOptions, "image"> = {}): SharedHost {
-  let made: { host: TestHost; close: () => Promise<void> } | undefined;
+  let made: TestHost | undefined;
   const host = (): TestHost => {
     if (made === undefined) throw new Error("the host is there from beforeAll on");
-    return made.host;
+    return made;
   };
+  useHost(
+    (one) => {
+      made = one;
+    },
+    async ({ mdocker, fresh }) => {
+      const { code, stderr } = await mdocker(["gc", "--networks"]);
+      if (code !== 0) throw new Error(`mdocker gc --networks: ${stderr}`);
+      await expectNothingLeft(fresh, "gone");
+    },
+    options,
+  );
+  afterEach(() => expectNothingLeft(host().fresh));
+  return { host, folder: () => mkdtempSync(join(host().place.root, "test-")) };
+}
+
+/**
+ * Makes a host with the default image before the tests of the calling file and hands it over; after them `atEnd` says
+ * what it has to be like: by default as it was made.
+ */
+export function useHost(
+  take: (host: TestHost) => void,
+  atEnd: (host: TestHost) => Promise<void> = ({ fresh }) => expectNothingLeft(fresh),
+  options: Omit<TestHostOptions, "image"> = {},
+): void {
+  let made: Awaited<ReturnType<typeof makeTestHost>> | undefined;
   beforeAll(async () => {
     made = await makeTestHost({ ...options, image: await sharedLabImage() });
+    take(made.host);
   });
-  afterEach(() => expectNothingLeft(host().fresh));
   afterAll(async () => {
     if (made === undefined) return;
     try {
-      const { code, stderr } = await made.host.mdocker(["gc", "--networks"]);
-      if (code !== 0) throw new Error(`mdocker gc --networks: ${stderr}`);
-      await expectNothingLeft(made.host.fresh, "gone");
+      await atEnd(made.host);
     } finally {
       await made.close();
     }
   });
-  return { host, folder: () => mkdtempSync(join(host().place.root, "test-")) };
 }

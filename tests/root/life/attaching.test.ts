@@ -1,23 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeTestHost, type TestHost } from "../../harness/host.ts";
-import { sharedLabImage } from "../../harness/lab-image.ts";
+import { describe, expect, test } from "vitest";
+import type { TestHost } from "../../harness/host.ts";
+import { useHost } from "../../harness/shared-host.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
 import { endSupervisor } from "../../harness/supervisor.ts";
 import { recordOf } from "./background.ts";
 
 let host: TestHost;
-let close: () => Promise<void>;
-beforeAll(async () => {
-  ({ host, close } = await makeTestHost({ image: await sharedLabImage() }));
-});
-afterAll(async () => {
-  try {
+useHost(
+  (made) => {
+    host = made;
+  },
+  async () => {
     await endSupervisor(host.place);
     await expectNothingLeft(host.fresh);
-  } finally {
-    await close();
-  }
-});
+  },
+);
 
 const none = ["--net", "none"];
 const soon = { timeout: 20_000, interval: 20 };

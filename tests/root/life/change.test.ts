@@ -1,26 +1,18 @@
 // @vm
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { detectCgroups } from "../../../cgroup/host.ts";
 import { directoryFor } from "../../../cgroup/place.ts";
-import { makeTestHost, type TestHost } from "../../harness/host.ts";
-import { sharedLabImage } from "../../harness/lab-image.ts";
+import type { TestHost } from "../../harness/host.ts";
+import { useHost } from "../../harness/shared-host.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
 import { background, deaf, recordOf } from "./background.ts";
 
 const MiB = 1024 ** 2;
 let host: TestHost;
-let close: () => Promise<void>;
-beforeAll(async () => {
-  ({ host, close } = await makeTestHost({ image: await sharedLabImage() }));
-});
-afterAll(async () => {
-  try {
-    await expectNothingLeft(host.fresh);
-  } finally {
-    await close();
-  }
+useHost((made) => {
+  host = made;
 });
 
 /** A limit as the kernel has it: by the file of v1, or that of v2. */

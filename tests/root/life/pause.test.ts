@@ -1,23 +1,15 @@
 // @vm
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freeze, isFrozen, thaw } from "../../../cgroup/freeze.ts";
 import { detectCgroups } from "../../../cgroup/host.ts";
-import { makeTestHost, type TestHost } from "../../harness/host.ts";
-import { sharedLabImage } from "../../harness/lab-image.ts";
+import type { TestHost } from "../../harness/host.ts";
+import { useHost } from "../../harness/shared-host.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
 import { background, deaf, endOf, polite, recordOf } from "./background.ts";
 
 let host: TestHost;
-let close: () => Promise<void>;
-beforeAll(async () => {
-  ({ host, close } = await makeTestHost({ image: await sharedLabImage() }));
-});
-afterAll(async () => {
-  try {
-    await expectNothingLeft(host.fresh);
-  } finally {
-    await close();
-  }
+useHost((made) => {
+  host = made;
 });
 
 /** Says a number a few times a second. */

@@ -1,21 +1,12 @@
 import { readdirSync, readlinkSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { makeTestHost, type TestHost } from "../../harness/host.ts";
-import { sharedLabImage } from "../../harness/lab-image.ts";
-import { expectNothingLeft } from "../../harness/snapshot.ts";
+import { describe, expect, test, vi } from "vitest";
+import type { TestHost } from "../../harness/host.ts";
+import { useHost } from "../../harness/shared-host.ts";
 import { background } from "./background.ts";
 
 let host: TestHost;
-let close: () => Promise<void>;
-beforeAll(async () => {
-  ({ host, close } = await makeTestHost({ image: await sharedLabImage() }));
-});
-afterAll(async () => {
-  try {
-    await expectNothingLeft(host.fresh);
-  } finally {
-    await close();
-  }
+useHost((made) => {
+  host = made;
 });
 
 /** How many processes `pid` has a pidfd of. */

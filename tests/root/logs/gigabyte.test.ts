@@ -1,24 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeTestHost, type TestHost } from "../../harness/host.ts";
-import { sharedLabImage } from "../../harness/lab-image.ts";
+import { expect, test } from "vitest";
+import type { TestHost } from "../../harness/host.ts";
+import { useHost } from "../../harness/shared-host.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
 import { endSupervisor, supervisorOf } from "../../harness/supervisor.ts";
 
 let host: TestHost;
-let close: () => Promise<void>;
-beforeAll(async () => {
-  ({ host, close } = await makeTestHost({ image: await sharedLabImage() }));
-});
-afterAll(async () => {
-  try {
+useHost(
+  (made) => {
+    host = made;
+  },
+  async () => {
     await endSupervisor(host.place);
     await expectNothingLeft(host.fresh);
-  } finally {
-    await close();
-  }
-});
+  },
+);
 
 /** The most memory that a process has had, in MiB. */
 function peakOf(pid: number): number {

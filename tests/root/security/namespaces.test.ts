@@ -1,24 +1,16 @@
 // @vm
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Running } from "../../harness/command.ts";
-import { makeTestHost, type TestHost } from "../../harness/host.ts";
-import { sharedLabImage } from "../../harness/lab-image.ts";
+import type { TestHost } from "../../harness/host.ts";
+import { useHost } from "../../harness/shared-host.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
 import { background, recordOf } from "../life/background.ts";
 
 let host: TestHost;
-let close: () => Promise<void>;
-beforeAll(async () => {
-  ({ host, close } = await makeTestHost({ image: await sharedLabImage() }));
-});
-afterAll(async () => {
-  try {
-    await expectNothingLeft(host.fresh);
-  } finally {
-    await close();
-  }
+useHost((made) => {
+  host = made;
 });
 
 const sh = (

@@ -1,24 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { IdLease } from "../../../src/container/users/range.ts";
-import { makeTestHost, type TestHost } from "../../harness/host.ts";
-import { sharedLabImage } from "../../harness/lab-image.ts";
+import type { TestHost } from "../../harness/host.ts";
+import { useHost } from "../../harness/shared-host.ts";
 import { expectNothingLeft } from "../../harness/snapshot.ts";
 import { endSupervisor } from "../../harness/supervisor.ts";
 import { background, recordOf } from "../life/background.ts";
 
 let host: TestHost;
-let close: () => Promise<void>;
-beforeAll(async () => {
-  ({ host, close } = await makeTestHost({ image: await sharedLabImage() }));
-});
-afterAll(async () => {
-  try {
-    await expectNothingLeft(host.fresh);
-  } finally {
-    await close();
-  }
+useHost((made) => {
+  host = made;
 });
 
 const ids = "300000:400000:65536";

@@ -1,24 +1,21 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ContainerRecord } from "../../../src/container/record.ts";
-import { makeTestHost, type TestHost } from "../../harness/host.ts";
-import { sharedLabImage } from "../../harness/lab-image.ts";
+import type { TestHost } from "../../harness/host.ts";
+import { useHost } from "../../harness/shared-host.ts";
 import { expectNothingLeft, settled } from "../../harness/snapshot.ts";
 
 let host: TestHost;
-let close: () => Promise<void>;
-beforeAll(async () => {
-  ({ host, close } = await makeTestHost({ image: await sharedLabImage() }));
-});
-afterAll(async () => {
-  try {
+useHost(
+  (made) => {
+    host = made;
+  },
+  async () => {
     expect((await host.mdocker(["gc", "--networks"])).code).toBe(0);
     await expectNothingLeft(host.fresh, "gone");
-  } finally {
-    await close();
-  }
-});
+  },
+);
 
 async function record(name: string): Promise<ContainerRecord> {
   const [found] = JSON.parse((await host.mdocker(["inspect", name])).stdout) as [ContainerRecord];
