@@ -8,11 +8,6 @@ import { checkPath, homeDirectory } from "./place.ts";
 /** How often a growing group is looked through before it is given up on. */
 const passes = 100;
 
-/** Sleeps without giving up the thread: for the moments in which the kernel is finishing something. */
-export function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-
 /** The text of a cgroup file; undefined when there is none, or its cgroup has just been removed. */
 export function readFileIfAny(path: string): string | undefined {
   try {

@@ -1,10 +1,11 @@
 import { existsSync, rmdirSync } from "node:fs";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
+import { pause } from "../src/core/pause.ts";
 import type { CgroupHost } from "./host.ts";
 import { killAll, remaining } from "./kill.ts";
 import { checkPath, hierarchies, homeDirectory, parentsOf } from "./place.ts";
-import { pause, treeOf } from "./processes.ts";
+import { treeOf } from "./processes.ts";
 
 /** How long killed processes may take to end. */
 const patienceMs = 10_000;

@@ -5,7 +5,7 @@ import { makeDirectories } from "../../src/core/make-directories.ts";
 import type { Instance } from "../../src/core/paths.ts";
 import { releaseLock, takeLock } from "../../src/sys/flock.ts";
 import { copyDescriptor } from "../../src/sys/pidfd.ts";
-import { identify, type ProcessIdentity } from "../../src/sys/process.ts";
+import { ourselves, type ProcessIdentity } from "../../src/sys/process.ts";
 import type { NameServer } from "./name-server.ts";
 import { type AddressSockets, dropSockets, heldSockets, keepSockets, socketsAt } from "./sockets.ts";
 
@@ -134,7 +134,7 @@ export class Succession {
   }
 
   #greeting(): Greeting {
-    const self = identify(process.pid) ?? { pid: process.pid, startTime: "0" };
+    const self = ourselves();
     return { process: self, sockets: heldSockets(this.#instance) };
   }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { statFields } from "../../src/sys/process.ts";
 import type { Bench } from "./bench.ts";
 import { ask, createSleeper, startSupervisor } from "./supervisor.ts";
 
@@ -15,7 +16,7 @@ function residentMib(pid: number): number {
 /** CPU time that a process has had, in milliseconds: utime and stime of proc(5), in ticks of 10 ms. */
 function cpuMs(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(text);
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 

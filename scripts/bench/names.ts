@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { statFields } from "../../src/sys/process.ts";
 import { startCommand } from "../../tests/harness/command.ts";
 import type { Bench, Row } from "./bench.ts";
 import { interleave, type Variant } from "./measure.ts";
@@ -13,7 +14,7 @@ const dnsmasqPort = 5353;
 /** Seconds of processor time that a process has used (proc(5): utime and stime, in hundredths). */
 function processorSeconds(pid: number | undefined): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(stat);
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 

@@ -5,14 +5,14 @@ import { acquireLease, releaseLease } from "../../net/ipam.ts";
 import type { LiveNetwork, Network } from "../../net/network.ts";
 import { disconnectRunning } from "../../net/running-endpoint.ts";
 import type { Instance } from "../../src/core/paths.ts";
-import { identify } from "../../src/sys/process.ts";
+import { ourselves } from "../../src/sys/process.ts";
 import { makeNetns } from "../../tests/harness/netns.ts";
 import type { Bench, Row } from "./bench.ts";
 import { interleave, timeCommand } from "./measure.ts";
 
 const rounds = 25;
 const crowdSize = 200;
-const self = identify(process.pid) ?? { pid: process.pid, startTime: "0" };
+const self = ourselves();
 const idOf = (number: number) => number.toString(16).padStart(8, "0") + "be".repeat(28);
 
 const networkNamed = (name: string, owner: string, third: number): Network => ({

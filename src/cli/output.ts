@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { hasErrno } from "../core/errors.ts";
 
+import { pause } from "../core/pause.ts";
 /**
  * Writes everything to a file descriptor, at once: process.stdout costs milliseconds to set up, and is not flushed by
  * process.exit. A reader that is gone ends us quietly, as SIGPIPE would.
@@ -13,7 +14,7 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
       if (hasErrno(error, "EPIPE")) process.exit(141);
       // A pipe that another program set to non-blocking is full: wait for its reader.
       if (!hasErrno(error, "EAGAIN")) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      pause(1);
     }
   }
 }

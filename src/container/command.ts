@@ -65,15 +65,7 @@ export function becomeCommand(builder: ProgramBuilder, part: PartName, facts: Co
     );
     builder.add(part, duplicate(fd, 0, "stdin is empty"));
   }
-  if (process.oomScoreAdj !== undefined) {
-    const label = "set oom_score_adj";
-    const fd = builder.add(
-      part,
-      open("/proc/self/oom_score_adj", openFlags.O_WRONLY, { reason: "--oom-score-adj", label }),
-    );
-    builder.add(part, write(fd, String(process.oomScoreAdj), { reason: "--oom-score-adj", label }));
-    builder.add(part, close(fd, "written"));
-  }
+  if (process.oomScoreAdj !== undefined) setOomScore(builder, part, String(process.oomScoreAdj));
   if (process.scheduler !== undefined) builder.add(part, setNice(process.scheduler.nice));
   if (process.ioPriority !== undefined) builder.add(part, setIoPriority(process.ioPriority));
   builder.add(
@@ -96,6 +88,14 @@ export function becomeCommand(builder: ProgramBuilder, part: PartName, facts: Co
     const tolerate = i < candidates.length - 1 ? ["ENOENT", "ENOTDIR", "EACCES"] : [];
     builder.add(part, exec(path, process.args, process.env, tolerate));
   });
+}
+
+/** Writes proc_pid_oom_score_adj(5) of the process itself; less than its own takes CAP_SYS_RESOURCE on the host. */
+export function setOomScore(builder: ProgramBuilder, part: PartName, score: string): void {
+  const [reason, label] = ["--oom-score-adj", "set oom_score_adj"];
+  const fd = builder.add(part, open("/proc/self/oom_score_adj", openFlags.O_WRONLY, { reason, label }));
+  builder.add(part, write(fd, score, { reason, label }));
+  builder.add(part, close(fd, "written"));
 }
 
 /** A working directory reached through a leaked descriptor shows as `(unreachable)`: it must begin with a slash. */

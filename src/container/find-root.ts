@@ -1,7 +1,9 @@
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { resolveImage } from "../../rootfs/image-store.ts";
 import { UsageError } from "../core/errors.ts";
+import { mountPoints } from "../core/mount-points.ts";
 import type { Instance } from "../core/paths.ts";
+import { pathText, rawPath } from "../core/raw-path.ts";
 import { isRootless } from "../core/rootless.ts";
 import type { RootRequest } from "./request.ts";
 
@@ -37,14 +39,12 @@ export class MissingImageError extends UsageError {
  * @throws UsageError
  */
 function refuseMounts(directory: string): void {
-  const above = directory === "/" ? "/" : `${directory}/`;
-  const below = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "")
-    .find((place) => place.startsWith(above) && place !== directory);
+  const path = rawPath(directory);
+  const above = path === "/" ? "/" : `${path}/`;
+  const below = mountPoints().find((place) => place.startsWith(above) && place !== path);
   if (below !== undefined)
     throw new UsageError(
-      `--rootfs: ${directory}: ${below} is mounted below it, which only root may hide: take a directory without mounts, or use sudo`,
+      `--rootfs: ${directory}: ${pathText(below)} is mounted below it, which only root may hide: take a directory without mounts, or use sudo`,
     );
 }
 

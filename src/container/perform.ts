@@ -20,7 +20,7 @@ import type { Instance } from "../core/paths.ts";
 import { isRootless } from "../core/rootless.ts";
 import type { UndoStack } from "../core/undo.ts";
 import { writeFile } from "../core/write-file.ts";
-import { bootId, identify } from "../sys/process.ts";
+import { bootId, identify, ourselves } from "../sys/process.ts";
 import { receiveWithFd, sendWithFd } from "../sys/socket.ts";
 import { copyWindowSize } from "../sys/tty.ts";
 import { addressesOf, endpointRecord } from "./endpoint-record.ts";
@@ -222,7 +222,7 @@ async function takePorts(start: Start): Promise<void> {
   });
   start.reservation = reservePorts(instance, {
     container: id,
-    owner: identify(process.pid) ?? { pid: process.pid, startTime: "0" },
+    owner: ourselves(),
     mappings: publishing?.mappings ?? [],
     nameOf: (container) => nameOf(instance, container),
   });

@@ -13,6 +13,7 @@ import type { IdMap } from "../core/id-ranges.ts";
 import type { Instance } from "../core/paths.ts";
 import { highestId, isRootless } from "../core/rootless.ts";
 import { planSecurity } from "../security/plan.ts";
+import { ourselves } from "../sys/process.ts";
 import { routesOf } from "./default-route.ts";
 import { findNetwork } from "./find-network.ts";
 import { findRoot } from "./find-root.ts";
@@ -142,7 +143,7 @@ export async function prepare(
   // What is thought through names the ids, so that they have to be known.
   const { refuseForeign } = await import("./users/refuse.ts");
   refuseForeign(request);
-  const { leaseIds, ourselves, releaseIds } = await import("./users/range.ts");
+  const { leaseIds, releaseIds } = await import("./users/range.ts");
   const ids = leaseIds(instance, id, wanted, ourselves());
   try {
     return await think(instance, request, { traced, id }, ids);

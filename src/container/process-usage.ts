@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import type { CgroupUsage } from "../../cgroup/stats.ts";
 import { hasErrno } from "../core/errors.ts";
 
+import { statFields } from "../sys/process.ts";
+
 /** sysconf(_SC_CLK_TCK) is 100 wherever Linux runs. */
 const microsecondsPerTick = 10_000;
 
@@ -17,11 +19,7 @@ function readOf(pid: number, file: string): string | undefined {
 
 /** CPU time of a process and of the children it has awaited, in microseconds: proc_pid_stat(5), fields 14 to 17. */
 export function cpuOf(stat: string): { readonly user: number; readonly system: number } {
-  // The name, in brackets, may hold anything; what follows begins with field 3.
-  const fields = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .map(Number);
+  const fields = statFields(stat).map(Number);
   const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11, 15);
   return {
     user: (user + childrenUser) * microsecondsPerTick,

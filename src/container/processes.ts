@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { readTextIfAny } from "../core/atomic.ts";
 import { hasErrno } from "../core/errors.ts";
+import { statFields } from "../sys/process.ts";
 
 /** The answer of GET /containers/ID/top. */
 export interface ProcessTable {
@@ -55,7 +56,7 @@ export function describeProcess(facts: ProcessFacts, context: ProcessContext): s
   const { pid, uid, stat, commandLine } = facts;
   const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
   // From field 3, the state, on: ppid 4, tty_nr 7, utime 14, stime 15, starttime 22.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(stat);
   const field = (number: number): number => Number(fields[number - 3] ?? 0);
   const cpu = (field(14) + field(15)) / ticksPerSecond;
   const start = context.bootTime + (field(22) / ticksPerSecond) * 1000;

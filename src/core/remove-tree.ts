@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, readdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { hasErrno, messageOf, SetupError } from "./errors.ts";
+import { mountPoints } from "./mount-points.ts";
 import { pathBytes, type RawPath, rawPath } from "./raw-path.ts";
 
 /** Below PATH_MAX (4096) by more than one name (255): what lies deeper is first moved up. */
@@ -12,13 +13,9 @@ interface Removal {
   readonly failures: string[];
 }
 
-/** Mount points at or below `path` in this mount namespace; mountinfo writes blanks and backslashes in octal. */
+/** Mount points at or below `path` in this mount namespace. */
 function mountsBelow(path: RawPath): RawPath[] {
-  return readFileSync("/proc/self/mountinfo", "latin1")
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "")
-    .map((at) => at.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))))
-    .filter((at) => at === path || at.startsWith(`${path}/`));
+  return mountPoints().filter((at) => at === path || at.startsWith(`${path}/`));
 }
 
 function list(path: RawPath): { readonly name: string; isDirectory(): boolean }[] {

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { messageOf, SetupError } from "../core/errors.ts";
 import { builtFile } from "../core/home.ts";
+import { pause } from "../core/pause.ts";
 import { socketPair } from "../sys/socket.ts";
 import { reap, spawnProcess } from "../sys/spawn.ts";
 import { mapIds } from "./ids.ts";
@@ -29,10 +30,6 @@ export interface MadeHolder {
   readonly pid: number;
   /** What the user should know. */
   readonly notes: readonly string[];
-}
-
-function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** The ladder of init/holder.c, from the starter's side. */

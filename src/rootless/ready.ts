@@ -1,7 +1,9 @@
-import { closeSync, existsSync, readFileSync, realpathSync, renameSync } from "node:fs";
+import { closeSync, existsSync, realpathSync, renameSync } from "node:fs";
 import { loopback } from "../../net/endpoint-steps.ts";
 import { withNetlink } from "../../net/netlink/client.ts";
 import { performSteps } from "../../net/perform.ts";
+import { mountPoints } from "../core/mount-points.ts";
+import { rawPath } from "../core/raw-path.ts";
 import { rootlessUser } from "../core/rootless.ts";
 import { bindMount } from "../sys/mount.ts";
 import { type HolderPlace, holderPlace } from "./place.ts";
@@ -10,10 +12,7 @@ import { type HolderPlace, holderPlace } from "./place.ts";
 function replaceResolvConf(place: HolderPlace): void {
   if (!existsSync(place.resolvConf) || !existsSync("/etc/resolv.conf")) return;
   const target = realpathSync("/etc/resolv.conf");
-  const isMounted = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .some((line) => line.split(" ")[4] === target);
-  if (!isMounted) bindMount(place.resolvConf, target);
+  if (!mountPoints().includes(rawPath(target))) bindMount(place.resolvConf, target);
 }
 
 /**

@@ -8,6 +8,14 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
+/**
+ * What /proc/PID/stat says from its third field, the state, on: field N of proc_pid_stat(5) is at N - 3. The command name
+ * before it, in parentheses, may hold spaces and parentheses itself.
+ */
+export function statFields(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
 /** The start time of `pid`, or undefined when there is no such process. A zombie counts as gone. */
 export function startTimeOf(pid: number): string | undefined {
   let stat: string | undefined;
@@ -17,16 +25,20 @@ export function startTimeOf(pid: number): string | undefined {
     if (hasErrno(error, "ESRCH")) return undefined;
     throw error;
   }
-  // The command name, in parentheses, may hold spaces and parentheses itself.
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields === undefined || fields[0] === "Z" || fields[0] === "X") return undefined;
-  return fields[19];
+  if (stat === undefined) return undefined;
+  const fields = statFields(stat);
+  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
 }
 
 /** The identity of a living process, or undefined. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const startTime = startTimeOf(pid);
   return startTime === undefined ? undefined : { pid, startTime };
+}
+
+/** This very process, as the owner of something. */
+export function ourselves(): ProcessIdentity {
+  return identify(process.pid) ?? { pid: process.pid, startTime: "0" };
 }
 
 /** True while exactly this process lives. */

@@ -5,7 +5,7 @@ import { type OpenedSource, openSources } from "../../../rootfs/mounts.ts";
 import { enterRoot, isolateMounts, mountOverlay } from "../../../rootfs/pivot.ts";
 import type { IdMap } from "../../core/id-ranges.ts";
 import type { OciMount, OciProcess, OciSpec } from "../../core/oci.ts";
-import { chdir, close, open, write } from "../../program/calls/file.ts";
+import { chdir, close, open } from "../../program/calls/file.ts";
 import { becomeUser, setCapabilities, setFileIds, setLimit } from "../../program/calls/identity.ts";
 import { mount } from "../../program/calls/mount.ts";
 import { joinNamespace, unshareNamespaces } from "../../program/calls/process.ts";
@@ -15,7 +15,7 @@ import type { ProgramBuilder, Step, StepRef } from "../../program/step.ts";
 import { heldCapabilities } from "../../security/capabilities.ts";
 import { ownHardLimits, rlimitNumber } from "../../security/rlimits.ts";
 import { cloneFlags } from "../../sys/namespaces.ts";
-import { awaitParent, dieWithMonitor } from "../command.ts";
+import { awaitParent, dieWithMonitor, setOomScore } from "../command.ts";
 import { inherited } from "../inherited.ts";
 
 /** What the launcher prepares on the host for a container with users of its own. */
@@ -89,14 +89,7 @@ export class UsersProgram {
     for (const { type, soft, hard } of rlimits)
       if (hard > (own.get(type) ?? Number.POSITIVE_INFINITY))
         builder.add("launch", setLimit(rlimitNumber(type), type, soft, hard));
-    if (oomScoreAdj !== undefined) this.#score(builder, String(oomScoreAdj));
-  }
-
-  #score(builder: ProgramBuilder, score: string): void {
-    const [reason, label] = ["--oom-score-adj", "set oom_score_adj"];
-    const fd = builder.add("launch", open("/proc/self/oom_score_adj", openFlags.O_WRONLY, { reason, label }));
-    builder.add("launch", write(fd, score, { reason, label }));
-    builder.add("launch", close(fd, "written"));
+    if (oomScoreAdj !== undefined) setOomScore(builder, "launch", String(oomScoreAdj));
   }
 
   /** An idmapped mount of a directory, on that directory. */
@@ -117,7 +110,7 @@ export class UsersProgram {
   leave(builder: ProgramBuilder): void {
     const add = (step: Step): StepRef => builder.add("launch", step);
     if (this.#home === undefined) throw new Error("the launcher leaves before it has prepared");
-    if (this.#facts.spec.process.oomScoreAdj !== undefined) this.#score(builder, this.#ownScore);
+    if (this.#facts.spec.process.oomScoreAdj !== undefined) setOomScore(builder, "launch", this.#ownScore);
     add(joinNamespace(this.#home, cloneFlags.mount, "the monitor is a process of the host"));
     add(chdir("/", "hold no directory of the host busy"));
     add(close(this.#home, "back"));

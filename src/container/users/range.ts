@@ -5,7 +5,7 @@ import { type IdMap, type IdRange, rangesOf } from "../../core/id-ranges.ts";
 import { join } from "../../core/join.ts";
 import type { Instance } from "../../core/paths.ts";
 import { withLock } from "../../sys/flock.ts";
-import { bootId, identify, isAlive, type ProcessIdentity } from "../../sys/process.ts";
+import { bootId, isAlive, type ProcessIdentity } from "../../sys/process.ts";
 
 /** So many ids each container gets: all that a 16-bit id can name. */
 export const usualSize = 65_536;
@@ -110,9 +110,4 @@ export function passIds(instance: Instance, container: string, owner: ProcessIde
 /** Gives the range of a container back. */
 export function releaseIds(instance: Instance, container: string): void {
   change(instance, (leases) => [leases.filter((one) => one.container !== container), undefined]);
-}
-
-/** Us, as the owner of what is being prepared. */
-export function ourselves(): ProcessIdentity {
-  return identify(process.pid) ?? { pid: process.pid, startTime: "0" };
 }

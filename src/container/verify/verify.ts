@@ -1,7 +1,8 @@
 import { detectCgroups } from "../../../cgroup/host.ts";
-import { listProcesses, pause } from "../../../cgroup/processes.ts";
+import { listProcesses } from "../../../cgroup/processes.ts";
 import { ConflictError } from "../../core/errors.ts";
 import type { Instance } from "../../core/paths.ts";
+import { pause } from "../../core/pause.ts";
 import { isAlive } from "../../sys/process.ts";
 import { listOpenFiles } from "../leaks.ts";
 import type { ContainerRecord } from "../record.ts";

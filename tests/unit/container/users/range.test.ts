@@ -2,14 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import {
-  leaseIds,
-  nextFree,
-  ourselves,
-  rangesFor,
-  releaseIds,
-} from "../../../../src/container/users/range.ts";
+import { leaseIds, nextFree, rangesFor, releaseIds } from "../../../../src/container/users/range.ts";
 import type { IdMap } from "../../../../src/core/id-ranges.ts";
+import { ourselves } from "../../../../src/sys/process.ts";
 
 test("ranges come from mdocker's lines, else from those of containers, else from the default", () => {
   const text = "alice:100000:65536\ncontainers:200000:131072\n";
