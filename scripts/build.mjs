@@ -319,28 +319,34 @@ function rehearse() {
       MDOCKER_STATE: join(scratch, "state"),
       MDOCKER_PREFIX: "mdbuild",
     };
-    const mdocker = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs")].join(" ");
+    // To sh, "$@" is mdocker and "$0" a file: a path may hold whatever a shell would read otherwise.
+    const mdocker = [process.execPath, ...nodeFlags(), join(dist, "mdocker.cjs")];
     const real = `
       set -e
       ip link set lo up
-      ${mdocker} image import ${makeRootfs(scratch)} parts
-      ${mdocker} run --name waiting parts /wait &
-      until ${mdocker} exec waiting /end; do
+      "$@" image import "$0" parts
+      "$@" run --name waiting parts /wait &
+      until "$@" exec waiting /end; do
         kill -0 $!
         sleep 0.05
       done
       # The first run has made the network: only what later ones do is to be cached.
-      MDOCKER_WRITE_CACHE=1 ${mdocker} run parts /end
-      MDOCKER_WRITE_CACHE=1 ${mdocker} exec waiting /end
-      MDOCKER_WRITE_CACHE=1 ${mdocker} ps
-      ${mdocker} kill waiting
+      MDOCKER_WRITE_CACHE=1 "$@" run parts /end
+      MDOCKER_WRITE_CACHE=1 "$@" exec waiting /end
+      MDOCKER_WRITE_CACHE=1 "$@" ps
+      "$@" kill waiting
       wait $! || true`;
     const planned = `
-      MDOCKER_WRITE_CACHE=1 ${mdocker} run --rootfs ${scratch} --explain /end
-      MDOCKER_WRITE_CACHE=1 ${mdocker} ps`;
+      MDOCKER_WRITE_CACHE=1 "$@" run --rootfs "$0" --explain /end
+      MDOCKER_WRITE_CACHE=1 "$@" ps`;
     const [program, ...args] =
-      process.getuid() === 0 ? ["unshare", "--net", "--mount", "sh", "-c", real] : ["sh", "-c", planned];
-    const { status, stderr } = spawnSync(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+      process.getuid() === 0
+        ? ["unshare", "--net", "--mount", "sh", "-c", real, makeRootfs(scratch)]
+        : ["sh", "-c", planned, scratch];
+    const { status, stderr } = spawnSync(program, [...args, ...mdocker], {
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     if (status !== 0)
       console.error(`build: the commands that are to be cached ended with ${status}: ${stderr}`);
   } finally {
