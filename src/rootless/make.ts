@@ -9,7 +9,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { messageOf, SetupError } from "../core/errors.ts";
+import { SetupError } from "../core/errors.ts";
 import { builtFile } from "../core/home.ts";
 import { pause } from "../core/pause.ts";
 import { socketPair } from "../sys/socket.ts";
@@ -100,39 +100,45 @@ function awaitRoute(pid: number, program: number): boolean {
   return false;
 }
 
-function refusal(errno: number): SetupError {
+/** Why the kernel made no namespaces. */
+function whyRefused(errno: number): string {
   const why: Readonly<Record<number, string>> = {
     1: "EPERM: this host lets no ordinary user make a user namespace",
     28: "ENOSPC: no more user namespaces are allowed (sysctl user.max_user_namespaces)",
     22: "EINVAL: this kernel has no user namespaces",
   };
-  return new SetupError(
-    `rootless: ${why[errno] ?? `clone: errno ${errno}`}: see mdocker doctor --rootless, or use sudo`,
-  );
+  return why[errno] ?? `clone: errno ${errno}`;
+}
+
+/** Starts init/holder.c with `args`, at the first rung; what it has to complain goes to `log`, a file descriptor. */
+function spawnHolder(
+  args: readonly string[],
+  log?: number,
+): { readonly pid: number; readonly ladder: Ladder } {
+  const [ours, theirs] = socketPair();
+  try {
+    const pid = spawnProcess({
+      path: builtFile(`holder-${process.arch}`),
+      argv: ["mdocker-holder", ...args],
+      fds: new Map([[0, theirs], [1, theirs], ...(log === undefined ? [] : [[2, log] as const])]),
+    });
+    return { pid, ladder: new Ladder(ours) };
+  } catch (error) {
+    closeSync(ours);
+    throw error;
+  } finally {
+    closeSync(theirs);
+  }
 }
 
 /** Makes namespaces and lets them go at once: undefined when that works, else why it does not. */
 export function tryNamespaces(): string | undefined {
-  const [ours, theirs] = socketPair();
-  using ladder = new Ladder(ours);
-  let pid: number;
-  try {
-    pid = spawnProcess({
-      path: builtFile(`holder-${process.arch}`),
-      argv: ["mdocker-holder", "/nowhere", "0", "0"],
-      fds: new Map([
-        [0, theirs],
-        [1, theirs],
-      ]),
-    });
-  } finally {
-    closeSync(theirs);
-  }
+  const { pid, ladder } = spawnHolder(["/nowhere", "0", "0"]);
   const first = ladder.hear();
   ladder[Symbol.dispose]();
   reap(pid, false);
   if (first === undefined) return "the holder of the namespaces did not start";
-  return first < 0 ? messageOf(refusal(-first)).replace(/^rootless: (.*): see .*$/, "$1") : undefined;
+  return first < 0 ? whyRefused(-first) : undefined;
 }
 
 function lastLine(log: string): string {
@@ -196,35 +202,21 @@ function startHolder(
   { way, survivor }: { readonly way: WayOut | undefined; readonly survivor: number },
 ): StartedHolder {
   const idle = env["MDOCKER_ROOTLESS_IDLE"];
+  const seconds = /^\d{1,6}$/.test(idle ?? "") ? String(idle) : String(usualIdle);
   const log = openSync(place.log, "w", 0o600);
-  const [ours, theirs] = socketPair();
-  const ladder = new Ladder(ours);
-  let holder: number;
+  let started: ReturnType<typeof spawnHolder>;
   try {
-    holder = spawnProcess({
-      path: builtFile(`holder-${process.arch}`),
-      argv: [
-        "mdocker-holder",
-        place.socket,
-        /^\d{1,6}$/.test(idle ?? "") ? String(idle) : String(usualIdle),
-        String(survivor),
-        ...(way?.command ?? []),
-      ],
-      fds: new Map([
-        [0, theirs],
-        [1, theirs],
-        [2, log],
-      ]),
-    });
+    started = spawnHolder([place.socket, seconds, String(survivor), ...(way?.command ?? [])], log);
   } finally {
-    closeSync(theirs);
     closeSync(log);
   }
+  const { pid: holder, ladder } = started;
   const gone = (): never => {
     throw new SetupError(`rootless: the holder of the namespaces did not start: ${lastLine(place.log)}`);
   };
   const first = ladder.hear() ?? gone();
-  if (first < 0) throw refusal(-first);
+  if (first < 0)
+    throw new SetupError(`rootless: ${whyRefused(-first)}: see mdocker doctor --rootless, or use sudo`);
   const single = survivor === 0 ? mapIds(first) : undefined;
   writeFileSync(place.namespaces, namespacesOf(first) ?? "", { mode: 0o600 });
   ladder.say("m");
