@@ -19,9 +19,9 @@ import { containerEvent } from "./attributes.ts";
 import { Care } from "./care.ts";
 import type { Attachment, ContainerUpdate, Engine, StopOptions, WaitCondition } from "./engine.ts";
 import { EventBus } from "./events.ts";
-import { listExecNotes, settleExecNote } from "./exec-notes.ts";
 import { Healer, healingWanted } from "./healer.ts";
 import { ImpairmentTimer } from "./impairments.ts";
+import { LeftExecs } from "./left-execs.ts";
 import { ManagedContainer } from "./managed.ts";
 import { startsWithSupervisor } from "./restart.ts";
 
@@ -34,12 +34,14 @@ export class Supervisor implements Engine {
   readonly #cares = new WeakMap<ManagedContainer, Care>();
   readonly #impairments: ImpairmentTimer;
   readonly #healer: Healer;
+  readonly #leftExecs: LeftExecs;
 
   constructor(instance: Instance, say: (line: string) => void) {
     this.instance = instance;
     this.#say = say;
     this.#impairments = new ImpairmentTimer(instance, say);
     this.#healer = new Healer(instance, this.events, say);
+    this.#leftExecs = new LeftExecs(instance);
   }
 
   /** Takes over what earlier supervisors have left: running containers, and ends that nobody has seen. */
@@ -60,6 +62,7 @@ export class Supervisor implements Engine {
   async close({ stop }: { readonly stop: boolean }): Promise<void> {
     this.#impairments.leave();
     this.#healer.leave();
+    this.#leftExecs.leave();
     const containers = [...this.#managed.values()];
     for (const container of containers) this.#cares.get(container)?.leave();
     if (stop) {
@@ -293,8 +296,10 @@ export class Supervisor implements Engine {
       case "running":
       case "paused": {
         const container = this.#container(id);
-        // Those who asked for them have gone with the earlier supervisor.
-        for (const note of listExecNotes(this.instance, id)) settleExecNote(this.instance, note);
+        this.#leftExecs.follow(id, (execID, exitCode) =>
+          this.events.emit(containerEvent("exec_die", record, { execID, exitCode: String(exitCode) })),
+        );
+        // Of the others, those who asked for them have gone with the earlier supervisor.
         forgetExecs(this.instance, id);
         if (monitor !== undefined && isAlive(monitor)) container.adopt();
         else container.bury();

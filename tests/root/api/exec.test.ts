@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { connectSupervisor, type SupervisorClient } from "../../../src/cli/client.ts";
 import { readExec } from "../../../src/container/exec-records.ts";
@@ -11,6 +12,16 @@ interface ExecDocument {
   readonly Running: boolean;
   readonly ExitCode: number | null;
   readonly Pid: number;
+}
+
+/** The ends of execs that this supervisor has told of: a line each, the exec and its exit code. */
+async function toldEnds(client: SupervisorClient): Promise<readonly string[]> {
+  const query = { since: 1, until: Math.floor(Date.now() / 1000) + 1, filters: '{"event":["exec_die"]}' };
+  const lines = (await text(await client.stream("GET", "/events", { query }))).split("\n").filter(Boolean);
+  return lines
+    .map((line) => JSON.parse(line) as { Actor: { Attributes: Readonly<Record<string, string>> } })
+    .map(({ Actor }) => `${Actor.Attributes["execID"]} ${Actor.Attributes["exitCode"]}`)
+    .sort();
 }
 
 const soon = { timeout: 20_000, interval: 20 };
@@ -29,7 +40,7 @@ async function create(client: SupervisorClient, id: string, line: string): Promi
   return ((await client.request("POST", `/containers/${id}/exec`, { body })).json as { Id: string }).Id;
 }
 
-test("execs are known to the next supervisor: those that run, that have ended, and that were not started", async () => {
+test("execs are known to the next supervisor, which tells of their end: those that run, that have ended, and that were not started", async () => {
   await withEngine(async ({ instance, request }) => {
     const first = await connectSupervisor(instance);
     const body = request({ args: ["/bin/sleep", "1000"] });
@@ -63,6 +74,8 @@ test("execs are known to the next supervisor: those that run, that have ended, a
       await next.request("POST", `/exec/${waits}/start`, { body: { Detach: true } });
       await expect.poll(() => inspect(next, waits), soon).toMatchObject({ Running: false, ExitCode: 6 });
       expect(await execIds(next, id)).toBeNull();
+      // Of those that it has not started itself, too, and once.
+      await expect.poll(() => toldEnds(next), soon).toEqual([`${ends} 4`, `${runs} 5`, `${waits} 6`].sort());
       await expect(inspect(next, "ab".repeat(32))).rejects.toThrow(/No such exec/);
     } finally {
       const last = await connectSupervisor(instance);
