@@ -25,6 +25,8 @@ export interface WantedEndpoint {
   readonly unplugged: boolean;
   /** Whether it is still so: who disconnects it, or ends it, notes that before he acts. */
   readonly stays: () => boolean;
+  /** Called when its link was made anew: does to that what was done to the old one. @throws when the kernel will not */
+  readonly remade: () => void;
 }
 
 /** How something is put right. */

@@ -62,7 +62,7 @@ export function withHolder(
 
 /** Makes a container's link again, both ends; false when it is there, or wanted no more. */
 function remake(client: NetlinkClient, wanted: WantedEndpoint): boolean {
-  const { endpoint, stays, container } = wanted;
+  const { endpoint, stays, remade, container } = wanted;
   return withHolder(wanted, (netns) => {
     if (findLink(client, endpoint.hostName) !== undefined || !stays()) return false;
     try {
@@ -76,9 +76,12 @@ function remake(client: NetlinkClient, wanted: WantedEndpoint): boolean {
       );
     }
     // Who disconnects it notes that first and removes the link then: one of us sees the other.
-    if (stays()) return true;
-    disconnectEndpoint(endpoint);
-    return false;
+    if (!stays()) {
+      disconnectEndpoint(endpoint);
+      return false;
+    }
+    remade();
+    return true;
   });
 }
 

@@ -12,6 +12,7 @@ import { networksFolder, networksLock } from "../../net/state.ts";
 import type { Instance } from "../core/paths.ts";
 import { releaseLock, takeLock } from "../sys/flock.ts";
 import { isAlive } from "../sys/process.ts";
+import { impairAgain } from "./impair/again.ts";
 import { readImpairmentRecord } from "./impair/timers.ts";
 import type { ContainerRecord, EndpointRecord } from "./record.ts";
 import { UnreadableRecordError } from "./record-text.ts";
@@ -66,6 +67,7 @@ function wantedEndpoint(
       holder,
       unplugged: down.includes(ifname),
       stays: () => stays(instance, id, network.name),
+      remade: () => impairAgain(instance, record, ifname),
       endpoint: {
         ...endpoint,
         hostName: hasBridge(network) ? hostName : "",

@@ -18,7 +18,9 @@ import { type ContainerCable, initOf } from "./cables.ts";
 import { revertDue } from "./revert.ts";
 import {
   type ImpairmentRecord,
+  type LinkImpairment,
   noteDown,
+  noteLink,
   readImpairmentRecord,
   sameThing,
   type Timed,
@@ -123,6 +125,7 @@ function impairOne(
   const changedRecord = recordAfter(record, {
     ...{ ifname, wish, differences, named, lost },
     mtu: cable.state.mtu,
+    queues: Object.fromEntries(queues.map(({ direction, after }) => [direction, after])),
   });
   undos.push(() => writeImpairmentRecord(instance, id, record));
   // Before anything is done: should we be killed, it is put back all the same.
@@ -199,6 +202,8 @@ interface Changes {
   readonly differences: readonly Difference[];
   readonly named: readonly Pick<Timed, "direction" | "key">[];
   readonly mtu: number;
+  /** The directions that are impaired anew. */
+  readonly queues: LinkImpairment["queues"];
   /** What the container loses, or has lost, by an unplugged link. */
   readonly lost: readonly LostMessage[];
 }
@@ -208,7 +213,7 @@ interface Changes {
  * it was before the first change for a time.
  */
 function recordAfter(record: ImpairmentRecord, changes: Changes): ImpairmentRecord {
-  const { ifname, wish, differences, named, mtu, lost } = changes;
+  const { ifname, wish, differences, named, mtu, queues, lost } = changes;
   const touched = [...differences, ...named].map(({ direction, key }) => ({ ifname, direction, key }));
   const kept = record.timed.filter(
     (one) =>
@@ -238,7 +243,11 @@ function recordAfter(record: ImpairmentRecord, changes: Changes): ImpairmentReco
   const unplugged = differences.find(({ key, direction }) => key === "down" && direction === undefined);
   if (unplugged?.before === false && lost.length > 0) losses[ifname] = lost;
   // Last of all it is brought back: should we be killed before, the next one does it.
-  const after = { ...record, mtus, lost: losses, timed: [...kept, ...timed] };
+  const before = wish.reset === true ? undefined : record.links?.[ifname];
+  const after = noteLink({ ...record, mtus, lost: losses, timed: [...kept, ...timed] }, ifname, {
+    queues: { ...before?.queues, ...queues },
+    mtu: wish.mtu ?? before?.mtu,
+  });
   const down = wish.down ?? (wish.reset === true ? false : undefined);
   return down === undefined ? after : noteDown(after, ifname, down);
 }

@@ -5,7 +5,14 @@ import { monotonicMs } from "../../core/clock.ts";
 import type { Instance } from "../../core/paths.ts";
 import type { ContainerRecord } from "../record.ts";
 import { findCable, initOf } from "./cables.ts";
-import { noteDown, readImpairmentRecord, type Timed, writeImpairmentRecord } from "./timers.ts";
+import {
+  type ImpairmentRecord,
+  noteDown,
+  noteLink,
+  readImpairmentRecord,
+  type Timed,
+  writeImpairmentRecord,
+} from "./timers.ts";
 
 function revertLink(
   instance: Instance,
@@ -24,11 +31,30 @@ function revertLink(
   }
 }
 
-function revertDirection(cable: Cable, direction: Direction, due: readonly Timed[]): void {
-  const change = Object.fromEntries(
+function changeOf(direction: Direction, due: readonly Timed[]): ImpairmentChange {
+  return Object.fromEntries(
     due.filter((one) => one.direction === direction).map(({ key, before }) => [key, before]),
-  ) as ImpairmentChange;
-  cable.write(direction, putBack(cable.read(direction).impairment, change));
+  );
+}
+
+function revertDirection(cable: Cable, direction: Direction, due: readonly Timed[]): void {
+  cable.write(direction, putBack(cable.read(direction).impairment, changeOf(direction, due)));
+}
+
+/** The record with what a link is to be like then, should it have gone: made anew, it is not to have what is over. */
+function noteReverted(record: ImpairmentRecord, ifname: string, all: readonly Timed[]): ImpairmentRecord {
+  const due = all.filter((one) => one.ifname === ifname);
+  const { queues = {}, mtu } = record.links?.[ifname] ?? {};
+  const reverted = (["in", "out"] as const).map((direction) => [
+    direction,
+    putBack(queues[direction] ?? {}, changeOf(direction, due)),
+  ]);
+  const mtuBefore = due.find(({ key, direction }) => key === "mtu" && direction === undefined)?.before;
+  const nowMtu = typeof mtuBefore === "number" ? mtuBefore : mtu;
+  return noteLink(record, ifname, {
+    queues: Object.fromEntries(reverted),
+    mtu: nowMtu === record.mtus[ifname] ? undefined : nowMtu,
+  });
 }
 
 /**
@@ -55,7 +81,8 @@ export function revertDue(instance: Instance, container: ContainerRecord): reado
     }
   }
   const unplugged = due.filter(({ key, direction }) => key === "down" && direction === undefined);
-  const noted = unplugged.reduce((it, { ifname, before }) => noteDown(it, ifname, before === true), record);
+  const plugged = unplugged.reduce((it, { ifname, before }) => noteDown(it, ifname, before === true), record);
+  const noted = due.reduce((it, { ifname }) => noteReverted(it, ifname, due), plugged);
   // Last: should we be killed before, it is done again.
   writeImpairmentRecord(instance, container.id, {
     ...noted,

@@ -1,6 +1,6 @@
 import type { Direction } from "../../../net/impair/cable.ts";
 import type { LostMessage } from "../../../net/impair/lost.ts";
-import type { ImpairmentKey } from "../../../net/impair/settings.ts";
+import type { Impairment, ImpairmentKey } from "../../../net/impair/settings.ts";
 import { removeFile } from "../../../net/state.ts";
 import { readTextIfAny, writeFileAtomic } from "../../core/atomic.ts";
 import { join } from "../../core/join.ts";
@@ -20,6 +20,14 @@ export interface Timed {
   readonly until: number;
 }
 
+/** How a link is impaired: what it is to be again, should it have to be made anew. */
+export interface LinkImpairment {
+  /** What is done to packets; a direction without anything is absent. */
+  readonly queues: Readonly<Partial<Record<Direction, Impairment>>>;
+  /** Of the container's end, where it was changed. */
+  readonly mtu?: number | undefined;
+}
+
 /**
  * What the kernel cannot tell of a container's impairments: `impair.json` in its runtime directory. It goes when the run
  * is over.
@@ -34,6 +42,8 @@ export interface ImpairmentRecord {
   /** What containers have lost by unplugged links, to be brought back, by interface. */
   readonly lost: Readonly<Record<string, readonly LostMessage[]>>;
   readonly timed: readonly Timed[];
+  /** How the links are impaired, by interface. */
+  readonly links?: Readonly<Record<string, LinkImpairment>> | undefined;
 }
 
 function recordPath(instance: Instance, id: string): string {
@@ -61,8 +71,8 @@ export function hasImpairmentRecord(instance: Instance, id: string): boolean {
 /** Keeps a record; one that says nothing is removed. */
 export function writeImpairmentRecord(instance: Instance, id: string, record: ImpairmentRecord): void {
   const path = recordPath(instance, id);
-  const { timed, mtus, lost, down = [] } = record;
-  const count = timed.length + down.length + Object.keys(mtus).length + Object.keys(lost).length;
+  const { timed, mtus, lost, down = [], links = {} } = record;
+  const count = timed.length + down.length + [mtus, lost, links].flatMap((one) => Object.keys(one)).length;
   if (count === 0) removeFile(path);
   else writeFileAtomic(path, JSON.stringify(record));
 }
@@ -71,6 +81,16 @@ export function writeImpairmentRecord(instance: Instance, id: string, record: Im
 export function noteDown(record: ImpairmentRecord, ifname: string, down: boolean): ImpairmentRecord {
   const others = (record.down ?? []).filter((one) => one !== ifname);
   return { ...record, down: down ? [...others, ifname] : others };
+}
+
+/** The record with what is done to a link; where that is nothing, without it. */
+export function noteLink(record: ImpairmentRecord, ifname: string, link: LinkImpairment): ImpairmentRecord {
+  const { [ifname]: _, ...others } = record.links ?? {};
+  const queues = Object.fromEntries(
+    Object.entries(link.queues).filter(([, impairment]) => Object.keys(impairment).length > 0),
+  );
+  const nothing = Object.keys(queues).length === 0 && link.mtu === undefined;
+  return { ...record, links: nothing ? others : { ...others, [ifname]: { ...link, queues } } };
 }
 
 /** True for the same thing of the same link. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { findContainer } from "../../../src/container/refresh.ts";
 import { type TestHost, withTestHost } from "../../harness/host.ts";
 import { startIdle } from "../../harness/idle.ts";
 import { sharedLabImage } from "../../harness/lab-image.ts";
@@ -28,6 +29,8 @@ async function impair(host: TestHost, ...args: readonly string[]): Promise<strin
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   return stdout;
 }
+
+const soon = { timeout: 20_000, interval: 20 };
 
 interface Shown {
   readonly container: string;
@@ -207,6 +210,43 @@ test("what is set for a time is put back: by the supervisor, the next one, or gc
     expect(await stateOf(host, "one")).toEqual({});
     await one.end();
     expect(readFileSync(join(host.place.state, "supervisor.log"), "utf8")).not.toContain("impairments:");
+  });
+});
+
+test("a link that somebody has removed is made again as impaired as it was", async () => {
+  await onHost(async (host) => {
+    const one = await startIdle(host, "one");
+    const remove = async (): Promise<void> => {
+      const { hostName } = findContainer(host.place, "one").endpoints[0] ?? {};
+      await host.hostRun(["ip", "link", "del", String(hostName)]);
+    };
+    await impair(host, "one", "--rate", "5mbit", "--both");
+    await impair(host, "one", "--rate", "1mbit", "--burst", "10k", "--direction", "in");
+    await impair(host, "one", "--mtu", "1300", "--down");
+    const all = { down: true, mtu: 1300, out: { rate: "5mbit" }, in: { rate: "1mbit", burst: "10KiB" } };
+    expect(await stateOf(host, "one")).toEqual(all);
+    await remove();
+    const reload = await host.mdocker(["network", "reload"]);
+    expect(reload.stdout).toMatch(/link \S+ of container one was missing/);
+    expect(await stateOf(host, "one")).toEqual(all);
+    expect((await host.mdocker(["network", "reload"])).stdout).toBe("nothing to mend\n");
+    // What was set for a time is over, whether the link was there at that moment or not.
+    await impair(host, "one", "--up", "--direction", "in", "--rate", "0", "--mtu", "1500");
+    await impair(host, "one", "--rate", "2mbit", "--mtu", "1400", "--for", "300ms");
+    await remove();
+    await expect
+      .poll(async () => {
+        await host.mdocker(["network", "reload"]);
+        return stateOf(host, "one").catch(() => undefined);
+      }, soon)
+      .toEqual({ out: { rate: "5mbit" } });
+    await impair(host, "one", "--reset");
+    await remove();
+    await expect
+      .poll(async () => (await host.mdocker(["network", "reload"])).stdout, soon)
+      .toBe("nothing to mend\n");
+    expect(await stateOf(host, "one")).toEqual({});
+    await one.end();
   });
 });
 
