@@ -1,11 +1,13 @@
 import { Attributes, joined } from "./attribute.ts";
 import { type Link, parseLink } from "./link.ts";
+import { IFLA_IPVLAN_MODE, IFLA_MACVLAN_MODE, ipvlanModes, macvlanModes } from "./link-kinds.ts";
 import { type NetlinkRequest, NLM_F_DUMP, structView } from "./message.ts";
 
 const RTM_GETLINK = 18;
 
 /** IFLA_* of include/uapi/linux/if_link.h. */
 const IFLA_LINKINFO = 18;
+const IFLA_INFO_DATA = 2;
 const IFLA_STATS64 = 23;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_SLAVE_DATA = 5;
@@ -46,6 +48,8 @@ export interface LinkDetail extends Link {
   readonly port?: BridgePort | undefined;
   /** `peer` counts in another network namespace. */
   readonly peerElsewhere: boolean;
+  /** Of a macvlan or ipvlan: bridge, private... or l2, l3... */
+  readonly mode?: string | undefined;
 }
 
 const portStates = ["disabled", "listening", "learning", "forwarding", "blocking"];
@@ -84,6 +88,19 @@ function portOf(attributes: Attributes): BridgePort | undefined {
   };
 }
 
+function modeOf(attributes: Attributes, kind: string | undefined): string | undefined {
+  const shared = kind === "macvlan" || kind === "ipvlan";
+  const data = shared
+    ? attributes.nested(IFLA_LINKINFO, "IFLA_LINKINFO")?.nested(IFLA_INFO_DATA, "IFLA_INFO_DATA")
+    : undefined;
+  if (data === undefined) return undefined;
+  const [modes, number] =
+    kind === "macvlan"
+      ? [macvlanModes, data.u32(IFLA_MACVLAN_MODE)]
+      : [ipvlanModes, data.u16(IFLA_IPVLAN_MODE)];
+  return Object.keys(modes).find((name) => modes[name] === number);
+}
+
 /** Reads the payload of an RTM_NEWLINK. @throws NetlinkFormatError for anything else. */
 export function parseLinkDetail(payload: Uint8Array): LinkDetail {
   const link = parseLink(payload);
@@ -93,5 +110,6 @@ export function parseLinkDetail(payload: Uint8Array): LinkDetail {
     counters: countersOf(attributes.bytes(IFLA_STATS64)),
     port: portOf(attributes),
     peerElsewhere: attributes.bytes(IFLA_LINK_NETNSID) !== undefined,
+    mode: modeOf(attributes, link.kind),
   };
 }

@@ -6,6 +6,7 @@ import type { Scene, Way } from "./way.ts";
 /** What is asked, and all that is known to answer it. */
 export interface Case {
   readonly scene: Scene;
+  /** Those that the host is on, by a bridge. */
   readonly networks: readonly Network[];
   /** Prefix of the instance: begins the names of its chains. */
   readonly owner: string;

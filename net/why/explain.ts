@@ -8,6 +8,7 @@ import {
 } from "../netlink/conntrack.ts";
 import { AF_INET, AF_INET6, type Family } from "../netlink/ip.ts";
 import type { LinkDetail } from "../netlink/link-detail.ts";
+import { hasBridge } from "../network.ts";
 import { answerFlow, translateBack } from "./answer.ts";
 import type { Case } from "./case.ts";
 import { checkEntries } from "./checks/conntrack.ts";
@@ -134,7 +135,8 @@ export async function explainPath(asked: Inquiry): Promise<Explanation> {
           : collectListeners(one.netns).map((listener) => ({ container: one.name, listener })),
       )
     : [];
-  const { owner, networks, mappings } = asked;
+  const { owner, mappings } = asked;
+  const networks = asked.networks.filter(hasBridge);
   const it: Case = { scene, owner, networks, mappings, listeners, containerListeners, there, back };
   const givenFrom = concerned(scene.from, there, destination);
   const givenTo =

@@ -41,6 +41,13 @@ export const faults = {
     because: "the cable hangs in the air: the host end is a port of no bridge, or of another network's",
     mended: "make it a port of the network's bridge again",
   },
+  "parent-down": {
+    title: "parent link down",
+    looks: "containers of a macvlan or ipvlan network reach neither the LAN nor each other",
+    because:
+      "their interfaces stand on a link of the host: while that is down or unplugged, nothing of them gets through",
+    mended: "set the host's link up, or plug in its cable",
+  },
   "bridge-missing": {
     title: "bridge missing",
     looks: "nobody on the network answers, the gateway included",
@@ -127,6 +134,18 @@ export const faults = {
     looks: "`No route to host` after three seconds",
     because: "the destination is on the sender's own network, and nobody there has the address",
     mended: "look up the right address: `mdocker network inspect`",
+  },
+  "parent-host": {
+    title: "host and container on one parent link",
+    looks: "the LAN and the other containers answer, this host alone does not",
+    because: "the kernel passes nothing between a link and the macvlan or ipvlan links that stand on it",
+    mended: "give the host such a link of its own, and a route by it; or meet on a bridge network",
+  },
+  "macvlan-mode": {
+    title: "macvlan mode keeps them apart",
+    looks: "the LAN answers, the other containers of the network do not",
+    because: "with macvlan_mode=private nothing passes between the links on one parent",
+    mended: "set the mode of both links to bridge, and create the network with macvlan_mode=bridge next time",
   },
   "port-state": {
     title: "bridge port not forwarding",

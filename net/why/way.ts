@@ -4,6 +4,7 @@ import { addressesOf, isOwn, linkOf } from "./facts.ts";
 import { evaluate, type RuleAt } from "./firewall/evaluate.ts";
 import { hookPacket } from "./firewall/hooks.ts";
 import type { Flow } from "./flow.ts";
+import { type Apart, crossParent } from "./shared.ts";
 import type { Station } from "./station.ts";
 
 /** The kernel's answer to a route query, or the errno of its refusal: ENETUNREACH, EHOSTUNREACH, EXDEV... */
@@ -21,10 +22,14 @@ export interface Scene {
   readonly route: (station: Station, query: RouteQuery) => Routing;
 }
 
-/** A link that a packet crosses, and on which side of it. */
-export interface Device {
+/** A link, and the namespace that it is in. */
+export interface LinkDetailAt {
   readonly station: Station;
   readonly link: LinkDetail;
+}
+
+/** A link that a packet crosses, and on which side of it. */
+export interface Device extends LinkDetailAt {
   readonly role: "sender" | "port-in" | "bridge" | "port-out" | "receiver";
 }
 
@@ -59,7 +64,9 @@ export interface Leg {
   readonly nextHop?: string | undefined;
   readonly devices: readonly Device[];
   /** Whoever has the next hop's address on that wire. */
-  readonly receiver?: { readonly station: Station; readonly link: LinkDetail } | undefined;
+  readonly receiver?: LinkDetailAt | undefined;
+  /** Somebody has it, and cannot be reached. */
+  readonly apart?: Apart | undefined;
 }
 
 /** A packet's whole way. */
@@ -73,9 +80,12 @@ export interface Way {
 
 const RTN_LOCAL = 2;
 
-interface Crossing {
+/** What lies between a link and whoever has the next hop's address. */
+export interface Crossing {
   readonly devices: readonly Device[];
-  readonly receiver?: Leg["receiver"];
+  readonly receiver?: LinkDetailAt;
+  readonly apart?: Apart;
+  /** It leaves what we can look into. */
   readonly beyond?: boolean;
 }
 
@@ -84,7 +94,7 @@ export function otherEnd(
   { stations }: Pick<Scene, "stations">,
   station: Station,
   link: LinkDetail,
-): { readonly station: Station; readonly link: LinkDetail } | undefined {
+): LinkDetailAt | undefined {
   if (link.kind !== "veth") return undefined;
   for (const other of stations) {
     if ((other === station) === link.peerElsewhere) continue;
@@ -143,7 +153,6 @@ function throughBridge(
   };
 }
 
-/** What lies between a link and whoever has the next hop's address. */
 function cross(scene: Scene, station: Station, out: LinkDetail, nextHop: string): Crossing {
   const sender: Device = { station, link: out, role: "sender" };
   const { host } = scene;
@@ -156,19 +165,7 @@ function cross(scene: Scene, station: Station, out: LinkDetail, nextHop: string)
     const devices: Device[] = [sender, { ...end, role: "receiver" }];
     return isOwn(end.station.facts, nextHop) ? { devices, receiver: end } : { devices };
   }
-  // macvlan and ipvlan: who shares the parent link meets there.
-  const sibling = scene.stations
-    .filter((other) => other !== station && out.kind !== undefined && /^(mac|ip)vlan$/.test(out.kind))
-    .flatMap((other) => other.facts.links.map((link) => ({ station: other, link })))
-    .find(
-      ({ station: other, link }) =>
-        link.kind === out.kind &&
-        link.peer === out.peer &&
-        addressesOf(other.facts, link).some(({ address }) => address === nextHop),
-    );
-  if (sibling !== undefined)
-    return { devices: [sender, { ...sibling, role: "receiver" }], receiver: sibling };
-  return { devices: [sender], beyond: true };
+  return crossParent(scene, { station, link: out }, nextHop) ?? { devices: [sender], beyond: true };
 }
 
 function withDestination(flow: Flow, to: string): Flow {
@@ -276,7 +273,7 @@ export function followPacket(scene: Scene, start: Start): Way {
         break;
       }
     }
-    const { devices, receiver, beyond } = cross(scene, at, out, nextHop);
+    const { devices, receiver, beyond, apart } = cross(scene, at, out, nextHop);
     legs.push({
       ...base,
       flow: routed,
@@ -287,6 +284,7 @@ export function followPacket(scene: Scene, start: Start): Way {
       nextHop,
       devices,
       receiver,
+      apart,
     });
     if (receiver === undefined) return { legs, end: beyond === true ? "beyond" : "nobody", flow };
     at = receiver.station;

@@ -16,8 +16,16 @@ const stops: readonly Stop[] = [
   {
     name: "link, cable, bridge",
     looks:
-      "the interface inside, the other end of its veth pair on the host, the bridge that this is a port of: there, up, plugged in where it belongs?",
-    faults: ["no-link", "link-down", "host-end-down", "detached", "bridge-missing", "bridge-down"],
+      "the interface inside, the other end of its veth pair on the host, the bridge that this is a port of, or the link of the host that a macvlan or ipvlan stands on: there, up, plugged in where it belongs?",
+    faults: [
+      "no-link",
+      "link-down",
+      "host-end-down",
+      "detached",
+      "parent-down",
+      "bridge-missing",
+      "bridge-down",
+    ],
   },
   {
     name: "address, MAC, gateway",
@@ -33,8 +41,9 @@ const stops: readonly Stop[] = [
   },
   {
     name: "neighbour",
-    looks: "the MAC address that the sender believes in, against the receiver's real one",
-    faults: ["neighbour", "no-neighbour"],
+    looks:
+      "the MAC address that the sender believes in, against the receiver's real one; whether the two can meet at all",
+    faults: ["neighbour", "no-neighbour", "parent-host", "macvlan-mode"],
   },
   {
     name: "queue",

@@ -3,7 +3,7 @@ import { linkNamed } from "../facts.ts";
 import { type Hop, pass } from "../hop.ts";
 import type { Given, Station } from "../station.ts";
 import { checkAddress, checkMac } from "./address.ts";
-import { checkCable, checkLink } from "./link.ts";
+import { checkCable, checkLink, checkParent } from "./link.ts";
 
 /** Everything about one end of the path that mdocker itself has set up: container, link, cable, address, MAC. */
 export function checkEnd(it: Case, station: Station, given: readonly Given[], six: boolean): Hop[] {
@@ -18,9 +18,12 @@ export function checkEnd(it: Case, station: Station, given: readonly Given[], si
     hops.push(checkLink(station, one));
     if (linkNamed(station.facts, one.ifname) === undefined) continue;
     if (one.bridge !== "") hops.push(checkCable(scene, station, one));
-    hops.push(
-      ...[checkAddress(scene, station, one, six), checkMac(scene, station, one)].flatMap((hop) => hop ?? []),
-    );
+    const others = [
+      checkParent(scene, station, one),
+      checkAddress(scene, station, one, six),
+      checkMac(scene, station, one),
+    ];
+    hops.push(...others.flatMap((hop) => hop ?? []));
   }
   return hops;
 }

@@ -29,7 +29,7 @@ function checkLeg(it: Case, leg: Leg, answer: boolean): Hop[] {
     } else {
       found.push(
         ...(answer ? [] : checkMasquerade(it, leg)),
-        checkNeighbour(leg),
+        checkNeighbour(it, leg),
         ...checkQueues(leg),
         checkMtu(leg),
         checkPorts(it, leg),

@@ -1,5 +1,6 @@
 import { addressesOf, linkNamed, linkOf } from "../facts.ts";
 import { fail, type Hop, pass } from "../hop.ts";
+import { isShared } from "../shared.ts";
 import { enter, type Given, type Station } from "../station.ts";
 import type { Scene } from "../way.ts";
 
@@ -92,4 +93,25 @@ export function checkCable(scene: Scene, station: Station, given: Given): Hop {
     });
   }
   return pass(place, `up, a port of ${given.bridge}, which is up`);
+}
+
+/** The link of the host that a macvlan or ipvlan stands on; undefined for other links. */
+export function checkParent({ host }: Scene, station: Station, given: Given): Hop | undefined {
+  const link = linkNamed(station.facts, given.ifname);
+  if (link === undefined || !isShared(link)) return undefined;
+  // When the parent goes, so does what stands on it.
+  const parent = linkOf(host.facts, link.peer);
+  if (parent === undefined) return undefined;
+  const place = { at: "host", what: `parent ${parent.name}` };
+  const stands = `${given.ifname} of ${station.name} (${link.kind}) stands on it`;
+  if (!parent.up)
+    return fail(place, "parent-down", `${parent.name} is down`, {
+      evidence: [stands],
+      mend: [`ip link set ${parent.name} up`],
+    });
+  if (!parent.running)
+    return fail(place, "parent-down", `${parent.name} is up without carrier: it is not plugged in`, {
+      evidence: [stands],
+    });
+  return pass(place, `up, with carrier; ${link.kind}${link.mode === undefined ? "" : `, mode ${link.mode}`}`);
 }

@@ -65,9 +65,9 @@ export function lookUpName(from: Participant, name: string): NameLookup {
   return { addresses: [], by: "", asked, servers };
 }
 
-/** The servers that mdocker gives a container: those of its networks. */
+/** The servers that mdocker gives a container: those of its networks, where the gateway is this host. */
 function ownServers({ given }: Participant): string[] {
-  return given.flatMap(({ gateway }) => gateway ?? []);
+  return given.flatMap(({ gateway, bridge }) => (bridge === "" ? [] : (gateway ?? [])));
 }
 
 function wrongServer(
@@ -85,6 +85,11 @@ function wrongServer(
     ],
     mend: from.kind === "host" ? [] : mend,
   });
+}
+
+function withoutServer({ given }: Participant): string {
+  const names = given.map(({ network }) => network).join(", ");
+  return `on ${names || "no network"} containers have no names: mdocker's name servers are at gateways of this host (--add-host)`;
 }
 
 /** True when a network's own server answers at all: whose address the gateway's is, it says without asking anybody. */
@@ -114,6 +119,8 @@ export function checkName({ from, name, lookup, expected, shared, theirs }: Name
   const own = ownServers(from);
   const ours = servers.some((server) => own.includes(server));
   const said = asked.map(({ server, name: one, said: what }) => `${server} on ${one}: ${what}`).join("; ");
+  const foreign = own.length === 0 && expected.length > 0 && from.kind === "container";
+  if (foreign) return note(place, withoutServer(from));
   if (servers.length === 0) return wrongServer(from, place, "no server is named in /etc/resolv.conf", lookup);
   const dumb =
     asked.length > 0 && asked.every(({ outcome }) => outcome === "silent" || outcome === "refused");
