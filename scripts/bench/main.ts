@@ -21,6 +21,7 @@ import { memory } from "./memory.ts";
 import { names } from "./names.ts";
 import { networks } from "./networks.ts";
 import { peerHostScript, startPeers } from "./peers.ts";
+import { smallest } from "./smallest.ts";
 import { table } from "./table.ts";
 import { throughput } from "./throughput.ts";
 import { whole } from "./whole.ts";
@@ -39,6 +40,7 @@ const benches: readonly Bench[] = [
   throughput,
   names,
   memory,
+  smallest,
   growth,
   costs,
   isolation,

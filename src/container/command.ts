@@ -8,7 +8,7 @@ import { closeFrom, exec, prctl, setSession, setSignalMask } from "../program/ca
 import { takeTerminal } from "../program/calls/terminal.ts";
 import { cell } from "../program/data.ts";
 import { openFlags } from "../program/flags.ts";
-import type { PartName, ProgramBuilder, Step } from "../program/step.ts";
+import type { PartName, ProgramBuilder, Step, StepRef } from "../program/step.ts";
 import { execCandidates } from "./exec-paths.ts";
 import { inherited } from "./inherited.ts";
 import { addPrivileges } from "./privileges.ts";
@@ -22,6 +22,8 @@ interface CommandFacts {
   /** stdin is what it has; else /dev/null of the container. */
   readonly interactive: boolean;
   readonly seccomp: { readonly filter: Uint8Array; readonly name: string } | undefined;
+  /** Set for who is outside of the container's memory cgroup still: what leads in. */
+  readonly memory?: StepRef | undefined;
   /** Its parent is the monitor, and it is not to outlive that. */
   readonly diesWithMonitor: boolean;
 }
@@ -29,6 +31,12 @@ interface CommandFacts {
 /** prctl(PR_SET_PDEATHSIG): whoever runs this is killed when its parent, the monitor, ends. */
 export function dieWithMonitor(): Step {
   return prctl(PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG", [SIGKILL], "no container without its monitor");
+}
+
+/** Comes into the memory cgroup, when hardly more than execve is left to do: memory is charged to where its user is. */
+export function joinMemory(memory: StepRef): Step {
+  const reason = "limits hold before the first instruction of the command";
+  return write(memory, "0", { reason, label: "join the memory cgroup" });
 }
 
 /** The child is ready; it goes on when the parent, too, has done its part and says so by one byte. */
@@ -77,6 +85,7 @@ export function becomeCommand(builder: ProgramBuilder, part: PartName, facts: Co
   addPrivileges(builder, part, process, facts.seccomp);
   // The kernel forgets it when a process becomes another user (prctl(2)).
   if (facts.diesWithMonitor) builder.add(part, dieWithMonitor());
+  if (facts.memory !== undefined) builder.add(part, joinMemory(facts.memory));
   builder.add(part, setSignalMask(false, "the command starts with no signal blocked"));
   builder.add(part, closeFrom(3, true, "no descriptor of the host goes along (CVE-2024-21626)"));
   // With no_new_privs the filter needs no privilege, so it comes last and lets nothing but execve through.

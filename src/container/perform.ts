@@ -19,6 +19,7 @@ import { join } from "../core/join.ts";
 import type { Instance } from "../core/paths.ts";
 import { isRootless } from "../core/rootless.ts";
 import type { UndoStack } from "../core/undo.ts";
+import { formatBytes } from "../core/units.ts";
 import { writeFile } from "../core/write-file.ts";
 import { bootId, identify, ourselves } from "../sys/process.ts";
 import { receiveWithFd, sendWithFd } from "../sys/socket.ts";
@@ -281,10 +282,21 @@ async function lease(start: Start, { network, attachment, number }: Connection):
   }
 }
 
+/** @throws SetupError when the child is no more: the kernel may have killed it for want of memory. */
+function openNetns({ prepared }: Start, pid: number): number {
+  try {
+    return openSync(`/proc/${pid}/ns/net`, "r");
+  } catch (cause) {
+    const limit = prepared.request.resources.memory?.limit;
+    const hint = limit ? `: ${formatBytes(limit)} (--memory) may be too little for it` : "";
+    throw new SetupError(`the container's first process was killed while it was made${hint}`, { cause });
+  }
+}
+
 /** Runs `act` with the network namespace of the waiting child open. */
 function withNetns(start: Start, act: (netns: number) => void): void {
   const { pid } = awaitChild(launchedOf(start), start.prepared.program);
-  const netns = openSync(`/proc/${pid}/ns/net`, "r");
+  const netns = openNetns(start, pid);
   try {
     act(netns);
   } finally {

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { cgroupDirectory, joinFiles, watchFiles } from "../../cgroup/files.ts";
-import { detectCgroups } from "../../cgroup/host.ts";
+import { type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
 import { cgroupMounts } from "../../cgroup/mounts.ts";
 import { planCgroup } from "../../cgroup/plan.ts";
+import type { SetUpPlace } from "../../cgroup/set-up-place.ts";
 import { containerSysctls } from "../../net/endpoint.ts";
 import type { Network } from "../../net/network.ts";
 import { planOverlay } from "../../overlay/layers.ts";
@@ -121,6 +122,19 @@ function filesWith(seccomp: Prepared["seccomp"]): readonly string[] {
     : containerFiles;
 }
 
+/** Below so many bytes a container is built outside of its memory cgroup: docker's least limit is six times as much. */
+const littleMemory = 1024 * 1024;
+
+async function setUpPlaceOf(
+  host: CgroupHost,
+  path: string,
+  limit: number | undefined,
+): Promise<SetUpPlace | undefined> {
+  // An ordinary user can move processes only within what is delegated.
+  if (!limit || limit >= littleMemory || isRootless()) return undefined;
+  return (await import("../../cgroup/set-up-place.ts")).setUpPlace(host, path);
+}
+
 export interface PrepareOptions {
   /** Every step of the program tells how long it took. */
   readonly traced?: boolean;
@@ -228,6 +242,7 @@ async function think(
     overlay,
     cgroupJoin: joined,
     cgroupBirth: directory !== undefined,
+    setUpPlace: await setUpPlaceOf(host, cgroupPath, resources.memory?.limit),
     cgroupMounts: cgroupMounts(host, resources, request.privileged),
     watch: watchFiles(host, cgroupPath),
     traced,

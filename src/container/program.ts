@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import type { SetUpPlace } from "../../cgroup/set-up-place.ts";
 import type { OverlayPlan } from "../../overlay/layers.ts";
 import { boundDevices, populateDev } from "../../rootfs/devices.ts";
 import { maskPath, pinNull, protectPath, writeSysctl } from "../../rootfs/masks.ts";
@@ -30,7 +31,7 @@ import { type Program, ProgramBuilder, type Step, type StepRef } from "../progra
 import type { DeviceLink } from "../security/devices.ts";
 import { cloneFlags } from "../sys/namespaces.ts";
 import { addAfter, type Remains } from "./after.ts";
-import { awaitParent, becomeCommand, dieWithMonitor } from "./command.ts";
+import { awaitParent, becomeCommand, dieWithMonitor, joinMemory } from "./command.ts";
 import { fifoNames } from "./fifos.ts";
 import { inherited } from "./inherited.ts";
 import { confineInit } from "./privileges.ts";
@@ -52,6 +53,8 @@ export interface ProgramFacts extends Remains {
   readonly cgroupJoin: readonly string[];
   /** cgroup v2: a directory descriptor is inherited and the child is born in it. */
   readonly cgroupBirth: boolean;
+  /** Set for a container with so little memory that building its root would take most of it: it is built outside. */
+  readonly setUpPlace?: SetUpPlace | undefined;
   /** What is mounted below /sys/fs/cgroup. */
   readonly cgroupMounts: readonly OciMount[];
   /** Files whose content the monitor adds to the exit record. */
@@ -142,6 +145,17 @@ function joinCgroups(builder: ProgramBuilder, facts: ProgramFacts): void {
     builder.add("child", write(fd, "0", { reason, label: `join cgroup ${file}` }));
     builder.add("child", close(fd, "joined"));
   }
+}
+
+/**
+ * Opens what the child leaves the container's memory cgroup by until its root is built, and comes back by: before it has
+ * a cgroup namespace of its own, out of which nobody moves where the tree is mounted with nsdelegate. Memory is charged
+ * to the cgroup that a process is in when it takes it, and stays there.
+ */
+function openMemory(builder: ProgramBuilder, { own, outside }: SetUpPlace): { out: StepRef; back: StepRef } {
+  const opened = (file: string, reason: string): StepRef =>
+    builder.add("child", open(file, openFlags.O_WRONLY, { reason, label: `open ${file}` }));
+  return { out: opened(outside, "to build the root outside"), back: opened(own, "to come back then") };
 }
 
 function joinOthers(builder: ProgramBuilder, spec: OciSpec): void {
@@ -258,7 +272,8 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
   }
 }
 
-function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
+/** Returns what leads back into the memory cgroup, for who has left it. */
+function addChild(builder: ProgramBuilder, facts: ProgramFacts): StepRef | undefined {
   const { spec } = facts;
   joinCgroups(builder, facts);
   builder.addAll("child", [
@@ -273,7 +288,13 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
     const reason = "what loses its parent becomes our child: we are not pid 1";
     builder.add("child", prctl(PR_SET_CHILD_SUBREAPER, "PR_SET_CHILD_SUBREAPER", [1], reason));
   }
+  const memory = facts.setUpPlace === undefined ? undefined : openMemory(builder, facts.setUpPlace);
   joinOthers(builder, spec);
+  if (memory !== undefined) {
+    const reason = "what the kernel needs to build the root is not taken from so small a limit";
+    builder.add("child", write(memory.out, "0", { reason, label: "leave the memory cgroup" }));
+    builder.add("child", close(memory.out, "outside"));
+  }
   addMounts(builder, facts);
   if (
     spec.hostname !== undefined &&
@@ -290,14 +311,17 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): void {
   makeDirectories(builder, spec.process.cwd, "the working directory of the command");
   if (spec.root.readonly === true) freezeRoot(builder);
   awaitParent(builder, "wait until the network is there; if the parent has given up instead, so do we");
+  return memory?.back;
 }
 
-function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
+function addCommand(builder: ProgramBuilder, facts: ProgramFacts, back: StepRef | undefined): void {
   if (facts.init) {
     builder.add(
       "child",
       clone({ flags: 0, target: "command", reason: "pid 1 is init; the command is its child" }),
     );
+    // Each comes back for itself: a clone of one that is back already would be charged.
+    if (back !== undefined) builder.add("child", joinMemory(back));
     confineInit(builder, facts.traced);
   }
   becomeCommand(builder, facts.init ? "command" : "child", {
@@ -305,6 +329,7 @@ function addCommand(builder: ProgramBuilder, facts: ProgramFacts): void {
     process: facts.users?.process ?? facts.spec.process,
     interactive: facts.interactive,
     seccomp: facts.seccomp,
+    memory: back,
     // With init it is pid 1 that dies with the monitor, and the command with pid 1.
     // Where it is not pid 1, the kernel ends nothing with init by itself.
     diesWithMonitor: !facts.init || sharesProcesses(facts.spec),
@@ -338,8 +363,8 @@ function addLinger(builder: ProgramBuilder): void {
 export function buildProgram(facts: ProgramFacts): Program {
   const builder = new ProgramBuilder();
   addLaunch(builder, facts);
-  addChild(builder, facts);
-  addCommand(builder, facts);
+  const back = addChild(builder, facts);
+  addCommand(builder, facts, back);
   addAfter(builder, facts);
   if (!facts.foreground) addLinger(builder);
   return builder.build({

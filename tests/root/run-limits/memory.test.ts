@@ -29,6 +29,26 @@ describe("--memory", () => {
     });
   });
 
+  test("so little that the root is built outside of it is a limit for all of the container's processes", async () => {
+    await onHost(async (host) => {
+      const little = ["run", ...none, "--memory", "1000k"];
+      // `0::/` or `4:memory:/`: the cgroup namespace begins at the container's own.
+      const shown = await host.mdocker([...little, "/bin/cat", "/proc/self/cgroup"]);
+      expect(shown.stdout).toMatch(/^(0:|\d+:memory):\/$/m);
+      expect(shown.code).toBe(0);
+      for (const init of [[], ["--init=false"]])
+        expect(await host.mdocker([...little, ...init, "/usr/bin/tail", "/dev/zero"])).toEqual({
+          ...{ code: 137, stdout: "", stderr: outOfMemory("1000KiB") },
+        });
+      const idle = await startIdle(host, "little", [...none, "--memory", "1000k"]);
+      const { stdout, code } = await host.mdocker(["verify", "little"]);
+      expect(stdout).toMatch(/cgroup +all 2 processes +all 2 processes +ok/);
+      expect(code).toBe(0);
+      await idle.end();
+      await expectNothingLeft(host.fresh, "gone");
+    });
+  });
+
   test("an end by lack of memory is told also when the command itself goes on", async () => {
     await onHost(async (host) => {
       const line = "tail /dev/zero; echo went on after $?";

@@ -68,6 +68,26 @@ describe("the order of a child's steps, which its safety rests on", () => {
     );
   });
 
+  test("with very little memory: its root built outside of that limit, each process back in before anything of the image", () => {
+    const setUpPlace = { outside: "/cg/memory/ours/tasks", own: "/cg/memory/it/tasks" };
+    const { child, command } = program({}, {}, { setUpPlace }).parts;
+    expectOrder(
+      child,
+      /"\/cg\/memory\/cgroup.procs"/,
+      /"\/cg\/memory\/ours\/tasks"/,
+      /"\/cg\/memory\/it\/tasks"/,
+      /unshare\(CLONE_NEWCGROUP\)/,
+      /write\(fd, "0", 1\)/,
+      /MS_PRIVATE/,
+      /clone3/,
+      /write\(fd, "0", 1\)/,
+      /capset/,
+    );
+    expectOrder(command, /setresuid/, /write\(fd, "0", 1\)/, /close_range/, /execve/);
+    const alone = program({ init: false }, {}, { setUpPlace }).parts.child;
+    expectOrder(alone, /MS_PRIVATE/, /setresuid/, /write\(fd, "0", 1\)/, /close_range/, /execve/);
+  });
+
   test("sources are opened while the host is in sight, attached when it is gone", () => {
     const { child } = program({
       mounts: [{ kind: "bind", source: "/src", target: "/dst", readOnly: true, create: false }],
