@@ -16,7 +16,7 @@ interface Config {
 }
 
 /** The least limit, in KiB, with which `/bin/true` ends with 0, found by bisection. */
-export function smallestLimit(succeeds: (kib: number) => boolean): number {
+function smallestLimit(succeeds: (kib: number) => boolean): number {
   const enough = (pages: number): boolean => {
     for (let attempt = 0; attempt < inARow; attempt += 1) if (!succeeds(pages * pageKib)) return false;
     return true;
