@@ -1,5 +1,6 @@
 import { existsSync, watch } from "node:fs";
 import { join } from "../src/core/join.ts";
+import { countIn } from "./count.ts";
 import type { CgroupHost } from "./host.ts";
 import { keyed } from "./keyed.ts";
 import { checkPath, directoryFor } from "./place.ts";
@@ -33,11 +34,21 @@ function lookWhenTold(file: string, look: () => void): () => void {
   return () => watcher.close();
 }
 
+/** Forks that a limit of processes has refused, in all, and that limit; undefined: it is not its own. */
+export interface RefusedForks {
+  readonly count: number;
+  readonly limit: number | undefined;
+}
+
 /**
  * Calls `refused` with how many forks pids.max has refused so far, whenever there are more: on v2 as the kernel tells it,
  * on v1 within two seconds. The answer ends it. A container whose processes are not counted has nothing to tell.
  */
-export function watchForks(host: CgroupHost, path: string, refused: (count: number) => void): () => void {
+export function watchForks(
+  host: CgroupHost,
+  path: string,
+  refused: (forks: RefusedForks) => void,
+): () => void {
   checkPath(path);
   const directory =
     host.driver === "v2" || host.controllers.has("pids") ? directoryFor(host, "pids", path) : undefined;
@@ -47,7 +58,7 @@ export function watchForks(host: CgroupHost, path: string, refused: (count: numb
   let before = count();
   const look = (): void => {
     const now = count();
-    if (now > before) refused(now);
+    if (now > before) refused({ count: now, limit: countIn(readFileIfAny(join(directory, "pids.max"))) });
     before = Math.max(before, now);
   };
   return host.driver === "v2" ? lookWhenTold(file, look) : lookNowAndThen(look);

@@ -1,22 +1,16 @@
 import { join } from "../../src/core/join.ts";
+import { countIn } from "../count.ts";
 import type { V1Host } from "../host.ts";
 import type { LimitInForce } from "../in-force.ts";
 import { keyed } from "../keyed.ts";
+import { cpuSetRows, processRows } from "../limit-rows.ts";
 import { directoryFor } from "../place.ts";
 import { readFileIfAny } from "../processes.ts";
 
 type Read = (controller: string, file: string) => string | undefined;
 
-/** PAGE_COUNTER_MAX in bytes, less a page or so: what v1 shows for "not limited". */
-const unlimited = 2 ** 62;
-
-function number(text: string | undefined): number | undefined {
-  const value = text === undefined || text.trim() === "max" ? undefined : Number(text);
-  return value === undefined || value >= unlimited ? undefined : value;
-}
-
 function memoryLimits(read: Read): LimitInForce[] {
-  const memory = (file: string): number | undefined => number(read("memory", file));
+  const memory = (file: string): number | undefined => countIn(read("memory", file));
   const used = memory("memory.usage_in_bytes");
   if (used === undefined) return [];
   const found: LimitInForce[] = [
@@ -48,8 +42,8 @@ function memoryLimits(read: Read): LimitInForce[] {
 }
 
 function cpuLimits(read: Read): LimitInForce[] {
-  const quota = number(read("cpu", "cpu.cfs_quota_us"));
-  const period = number(read("cpu", "cpu.cfs_period_us"));
+  const quota = countIn(read("cpu", "cpu.cfs_quota_us"));
+  const period = countIn(read("cpu", "cpu.cfs_period_us"));
   const throttled = keyed(read("cpu", "cpu.stat"), "nr_throttled") ?? 0;
   const found: LimitInForce[] = [
     {
@@ -58,19 +52,12 @@ function cpuLimits(read: Read): LimitInForce[] {
       hits: [{ what: "periods cut short", count: throttled }],
     },
   ];
-  const shares = number(read("cpu", "cpu.shares"));
+  const shares = countIn(read("cpu", "cpu.shares"));
   if (shares !== undefined && shares !== 1024) {
     const of = { name: "CPU weight", option: "--cpu-shares", file: "cpu.shares", unit: "weight" } as const;
     found.push({ ...of, limit: shares, hits: [] });
   }
-  for (const [file, option, name] of [
-    ["cpuset.cpus", "--cpuset-cpus", "CPUs"],
-    ["cpuset.mems", "--cpuset-mems", "memory nodes"],
-  ] as const) {
-    const list = read("cpuset", file)?.trim() ?? "";
-    if (list !== "") found.push({ name, option, file, unit: "list", limit: list, hits: [] });
-  }
-  return found;
+  return [...found, ...cpuSetRows((file) => read("cpuset", file))];
 }
 
 const rates = [
@@ -96,17 +83,6 @@ export function readV1InForce(host: V1Host, path: string): LimitInForce[] {
     const directory = directoryFor(host, controller, path);
     return directory === undefined ? undefined : readFileIfAny(join(directory, file));
   };
-  const pids = number(read("pids", "pids.current"));
-  const processes: LimitInForce[] =
-    pids === undefined
-      ? []
-      : [
-          {
-            ...{ name: "processes", option: "--pids-limit", file: "pids.max", unit: "processes", used: pids },
-            limit: number(read("pids", "pids.max")),
-            hits: [{ what: "forks refused", count: keyed(read("pids", "pids.events"), "max") ?? 0 }],
-          },
-        ];
-  const found = [...memoryLimits(read), ...processes];
+  const found = [...memoryLimits(read), ...processRows((file) => read("pids", file))];
   return found.length === 0 ? [] : [...found, ...cpuLimits(read), ...blockLimits(read)];
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "../../src/core/join.ts";
+import { countIn, unlimited } from "../count.ts";
 import type { V1Host } from "../host.ts";
 import { keyed, keyedAll } from "../keyed.ts";
 import { directoryFor } from "../place.ts";
@@ -17,16 +18,9 @@ import type {
 
 type Read = (controller: string, file: string) => string | undefined;
 
-/** PAGE_COUNTER_MAX in bytes, less a page or so: what v1 shows for "not limited". */
-const unlimited = 2 ** 62;
 const nanosecondsPerMicrosecond = 1000;
 /** cpuacct.stat counts in USER_HZ, 100 a second on every machine. */
 const microsecondsPerTick = 10_000;
-
-function number(text: string | undefined): number | undefined {
-  const value = text === undefined || text.trim() === "max" ? undefined : Number(text);
-  return value === undefined || value >= unlimited ? undefined : value;
-}
 
 function cpu(read: Read): CpuStats | undefined {
   const total = read("cpuacct", "cpuacct.usage");
@@ -46,7 +40,7 @@ function cpu(read: Read): CpuStats | undefined {
 
 /** The limit is that of the whole path, which memory.stat tells too: a file less to read. */
 function memoryUsage(read: Read): MemoryUsage | undefined {
-  const current = number(read("memory", "memory.usage_in_bytes"));
+  const current = countIn(read("memory", "memory.usage_in_bytes"));
   if (current === undefined) return undefined;
   const counters = keyedAll(read("memory", "memory.stat") ?? "");
   const limit = counters["hierarchical_memory_limit"];
@@ -65,17 +59,17 @@ function memory(read: Read): MemoryStats | undefined {
   if (usage === undefined) return undefined;
   return {
     ...usage,
-    peak: number(read("memory", "memory.max_usage_in_bytes")),
+    peak: countIn(read("memory", "memory.max_usage_in_bytes")),
     swap: usage.counters["total_swap"],
-    limitHits: number(read("memory", "memory.failcnt")) ?? 0,
+    limitHits: countIn(read("memory", "memory.failcnt")) ?? 0,
     oomKills: keyed(read("memory", "memory.oom_control"), "oom_kill") ?? 0,
     events: undefined,
   };
 }
 
 function pidsUsage(read: Read): PidsUsage | undefined {
-  const current = number(read("pids", "pids.current"));
-  return current === undefined ? undefined : { current, limit: number(read("pids", "pids.max")) };
+  const current = countIn(read("pids", "pids.current"));
+  return current === undefined ? undefined : { current, limit: countIn(read("pids", "pids.max")) };
 }
 
 function pids(read: Read): PidsStats | undefined {

@@ -1,84 +1,66 @@
 import { join } from "../../src/core/join.ts";
+import { countIn } from "../count.ts";
 import type { V2Host } from "../host.ts";
-import type { LimitHits, LimitInForce } from "../in-force.ts";
-import { keyed } from "../keyed.ts";
+import type { LimitInForce } from "../in-force.ts";
+import { cpuSetRows, hitsIn, processRows, type ReadFile } from "../limit-rows.ts";
 import { readFileIfAny } from "../processes.ts";
 
-type Read = (file: string) => string | undefined;
-
-/** A file with one number, or `max` for none. */
-function number(text: string | undefined): number | undefined {
-  return text === undefined || text.trim() === "max" ? undefined : Number(text);
-}
-
-/** Counters of a file `key number` a line, under names of what they count. */
-function hits(text: string | undefined, names: Readonly<Record<string, string>>): LimitHits[] {
-  return Object.entries(names).map(([key, what]) => ({ what, count: keyed(text, key) ?? 0 }));
-}
-
-function memoryLimits(read: Read): LimitInForce[] {
-  const used = number(read("memory.current"));
+function memoryLimits(read: ReadFile): LimitInForce[] {
+  const used = countIn(read("memory.current"));
   if (used === undefined) return [];
   const events = read("memory.events");
   const found: LimitInForce[] = [
     {
       ...{ name: "memory", option: "--memory", file: "memory.max", unit: "bytes", used },
-      limit: number(read("memory.max")),
-      hits: hits(events, { max: "times reached", oom_kill: "processes killed" }),
+      limit: countIn(read("memory.max")),
+      hits: hitsIn(events, { max: "times reached", oom_kill: "processes killed" }),
     },
   ];
-  const high = number(read("memory.high"));
+  const high = countIn(read("memory.high"));
   // As high as the reservation it is where a supervisor waits to be told, until it is: see memory-watch.ts.
-  if (high !== undefined && high !== number(read("memory.low"))) {
+  if (high !== undefined && high !== countIn(read("memory.low"))) {
     found.push({
       ...{ name: "memory, slowed above", option: "memory.high", file: "memory.high", unit: "bytes", used },
       limit: high,
-      hits: hits(events, { high: "times slowed down" }),
+      hits: hitsIn(events, { high: "times slowed down" }),
     });
   }
   for (const [file, option, name] of [
     ["memory.low", "--memory-reservation", "memory kept for it"],
     ["memory.min", "memory.min", "memory never taken"],
   ] as const) {
-    const limit = number(read(file));
+    const limit = countIn(read(file));
     if (limit === 0) continue;
-    const gone = file === "memory.low" ? hits(events, { low: "times taken from it all the same" }) : [];
+    const gone = file === "memory.low" ? hitsIn(events, { low: "times taken from it all the same" }) : [];
     found.push({ name, option, file, unit: "bytes", limit, used, hits: gone });
   }
-  const swapped = number(read("memory.swap.current"));
+  const swapped = countIn(read("memory.swap.current"));
   if (swapped !== undefined) {
     found.push({
       ...{ name: "swap", option: "--memory-swap", file: "memory.swap.max", unit: "bytes", used: swapped },
-      limit: number(read("memory.swap.max")),
-      hits: hits(read("memory.swap.events"), { max: "times reached" }),
+      limit: countIn(read("memory.swap.max")),
+      hits: hitsIn(read("memory.swap.events"), { max: "times reached" }),
     });
   }
   return found;
 }
 
-function cpuLimits(read: Read): LimitInForce[] {
+function cpuLimits(read: ReadFile): LimitInForce[] {
   const found: LimitInForce[] = [];
   const [quota, period] = (read("cpu.max") ?? "").trim().split(" ");
   if (quota !== undefined && quota !== "") {
     found.push({
       ...{ name: "CPU time", option: "--cpus", file: "cpu.max", unit: "CPUs" },
       limit: quota === "max" ? undefined : Number(quota) / Number(period),
-      hits: hits(read("cpu.stat"), { nr_throttled: "periods cut short" }),
+      hits: hitsIn(read("cpu.stat"), { nr_throttled: "periods cut short" }),
     });
   }
-  const weight = number(read("cpu.weight"));
+  const weight = countIn(read("cpu.weight"));
   if (weight !== undefined && weight !== 100) {
     const of = { name: "CPU weight", option: "--cpu-shares", file: "cpu.weight", unit: "weight" } as const;
     found.push({ ...of, limit: weight, hits: [] });
   }
-  for (const [file, option, name] of [
-    ["cpuset.cpus", "--cpuset-cpus", "CPUs"],
-    ["cpuset.mems", "--cpuset-mems", "memory nodes"],
-  ] as const) {
-    const list = read(file)?.trim() ?? "";
-    if (list !== "") found.push({ name, option, file, unit: "list", limit: list, hits: [] });
-  }
-  return found;
+  return [...found, ...cpuSetRows(read)];
 }
 
 const rates = {
@@ -89,7 +71,7 @@ const rates = {
 } as const;
 
 /** io.max: `8:0 rbps=1048576 wbps=max riops=max wiops=max`, a line a device. */
-function blockLimits(read: Read): LimitInForce[] {
+function blockLimits(read: ReadFile): LimitInForce[] {
   const found: LimitInForce[] = [];
   for (const [, device = "", values = ""] of (read("io.max") ?? "").matchAll(/^(\d+:\d+) (.*)$/gm)) {
     for (const [key, { name, option, unit }] of Object.entries(rates)) {
@@ -107,17 +89,6 @@ function blockLimits(read: Read): LimitInForce[] {
 }
 
 export function readV2InForce(host: V2Host, path: string): LimitInForce[] {
-  const read: Read = (file) => readFileIfAny(join(host.root, path, file));
-  const pids = number(read("pids.current"));
-  const processes: LimitInForce[] =
-    pids === undefined
-      ? []
-      : [
-          {
-            ...{ name: "processes", option: "--pids-limit", file: "pids.max", unit: "processes", used: pids },
-            limit: number(read("pids.max")),
-            hits: hits(read("pids.events"), { max: "forks refused" }),
-          },
-        ];
-  return [...memoryLimits(read), ...processes, ...cpuLimits(read), ...blockLimits(read)];
+  const read: ReadFile = (file) => readFileIfAny(join(host.root, path, file));
+  return [...memoryLimits(read), ...processRows(read), ...cpuLimits(read), ...blockLimits(read)];
 }

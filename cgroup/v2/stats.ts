@@ -1,5 +1,6 @@
 import { hasErrno } from "../../src/core/errors.ts";
 import { join } from "../../src/core/join.ts";
+import { countIn } from "../count.ts";
 import type { V2Host } from "../host.ts";
 import { keyed, keyedAll } from "../keyed.ts";
 import { readFileIfAny } from "../processes.ts";
@@ -18,11 +19,6 @@ import type {
 
 type Read = (file: string) => string | undefined;
 
-/** A file with one number, or `max` for none. */
-function number(text: string | undefined): number | undefined {
-  return text === undefined || text.trim() === "max" ? undefined : Number(text);
-}
-
 function cpu(read: Read): CpuStats | undefined {
   const text = read("cpu.stat");
   if (text === undefined) return undefined;
@@ -39,12 +35,12 @@ function cpu(read: Read): CpuStats | undefined {
 }
 
 function memoryUsage(read: Read): MemoryUsage | undefined {
-  const current = number(read("memory.current"));
+  const current = countIn(read("memory.current"));
   if (current === undefined) return undefined;
   const counters = keyedAll(read("memory.stat") ?? "");
   return {
     current,
-    limit: number(read("memory.max")),
+    limit: countIn(read("memory.max")),
     anonymous: counters["anon"] ?? 0,
     cache: counters["file"] ?? 0,
     inactiveFile: counters["inactive_file"] ?? 0,
@@ -58,8 +54,8 @@ function memory(read: Read): MemoryStats | undefined {
   const events = keyedAll(read("memory.events") ?? "");
   return {
     ...usage,
-    peak: number(read("memory.peak")),
-    swap: number(read("memory.swap.current")),
+    peak: countIn(read("memory.peak")),
+    swap: countIn(read("memory.swap.current")),
     limitHits: events["max"] ?? 0,
     oomKills: events["oom_kill"] ?? 0,
     events,
@@ -67,8 +63,8 @@ function memory(read: Read): MemoryStats | undefined {
 }
 
 function pidsUsage(read: Read): PidsUsage | undefined {
-  const current = number(read("pids.current"));
-  return current === undefined ? undefined : { current, limit: number(read("pids.max")) };
+  const current = countIn(read("pids.current"));
+  return current === undefined ? undefined : { current, limit: countIn(read("pids.max")) };
 }
 
 function pids(read: Read): PidsStats | undefined {

@@ -1,14 +1,7 @@
 import { detectCgroups } from "../../cgroup/host.ts";
-import { readInForce } from "../../cgroup/in-force.ts";
-import { watchForks } from "../../cgroup/pids-watch.ts";
+import { type RefusedForks, watchForks } from "../../cgroup/pids-watch.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ContainerRecord } from "./record.ts";
-
-/** Forks that a container's limit of processes has refused, in all, and that limit. */
-export interface RefusedForks {
-  readonly count: number;
-  readonly limit: number | undefined;
-}
 
 /** Told at most so often: a fork bomb has thousands refused in that time. */
 const quietMs = 1_000;
@@ -19,7 +12,7 @@ export class ForkWatch {
   readonly #say: (line: string) => void;
   #end: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #waiting: number | undefined;
+  #waiting: RefusedForks | undefined;
 
   constructor(refused: (forks: RefusedForks) => void, say: (line: string) => void) {
     this.#refused = refused;
@@ -29,10 +22,8 @@ export class ForkWatch {
   watch({ cgroup, name }: ContainerRecord): void {
     this.stop();
     if (cgroup === undefined) return;
-    const host = detectCgroups();
-    const tell = (count: number): void => {
-      const limit = readInForce(host, cgroup).find(({ unit }) => unit === "processes")?.limit;
-      this.#refused({ count, limit: limit === undefined ? undefined : Number(limit) });
+    const tell = (forks: RefusedForks): void => {
+      this.#refused(forks);
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
         const more = this.#waiting;
@@ -42,9 +33,9 @@ export class ForkWatch {
       this.#timer.unref();
     };
     try {
-      this.#end = watchForks(host, cgroup, (count) => {
-        if (this.#timer === undefined) tell(count);
-        else this.#waiting = count;
+      this.#end = watchForks(detectCgroups(), cgroup, (forks) => {
+        if (this.#timer === undefined) tell(forks);
+        else this.#waiting = forks;
       });
     } catch (error) {
       this.#say(`container ${name}: its processes are not watched: ${messageOf(error)}`);

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { type LimitInForce, readInForce } from "../../cgroup/in-force.ts";
-import { type CgroupStats, readStats } from "../../cgroup/stats.ts";
+import { type CgroupStats, readStats, readUsage } from "../../cgroup/stats.ts";
 import { monotonicMs } from "../core/clock.ts";
 import { ConflictError } from "../core/errors.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -34,15 +34,14 @@ export async function reportLimits(record: ContainerRecord): Promise<LimitsRepor
   const host = detectCgroups();
   if (cgroup === undefined)
     throw new ConflictError(`container ${name} has no cgroup: nothing limits it (see mdocker doctor)`);
-  const cpuUsed = (): number | undefined => readStats(host, cgroup).cpu?.usage;
-  const [before, began] = [cpuUsed(), monotonicMs()];
+  const [before, began] = [readUsage(host, cgroup).cpu?.usage, monotonicMs()];
   await pause(lookMs);
-  const [after, elapsed] = [cpuUsed(), monotonicMs() - began];
+  const [{ cpu, pressure }, elapsed] = [readStats(host, cgroup), monotonicMs() - began];
+  const after = cpu?.usage;
   const busy = before === undefined || after === undefined ? undefined : (after - before) / 1000 / elapsed;
   const limits = readInForce(host, cgroup).map((limit) =>
     limit.unit === "CPUs" ? { ...limit, used: busy } : limit,
   );
   if (limits.length === 0) throw new ConflictError(`container ${name} has just ended`);
-  const { pressure } = readStats(host, cgroup);
   return { container: name, id, cgroup, driver: host.driver, limits, pressure };
 }
