@@ -201,13 +201,12 @@ export function describeStep(prepared: Prepared, step: StartStep, leases: Leases
 
 /** The whole plan of a start, nothing done. Needs no privilege beyond reading the image store. */
 export async function explainRun(instance: Instance, request: RunRequest): Promise<PlannedAction[]> {
-  const prepared = await prepare(instance, request);
+  const prepared = await prepare(instance, request, { peek: true });
   const leases: Lease[] = [];
   for (const { network, attachment, number } of prepared.connections) {
     const { address, address6 } = attachment;
     leases[number] = await peekLease(instance, network, { container: prepared.id, address, address6 });
   }
-  if (prepared.ids !== undefined) (await import("./users/range.ts")).releaseIds(instance, prepared.id);
   return [
     ...planStart(prepared).flatMap((step) => describeStep(prepared, step, leases)),
     ...describeProgram(prepared.program),

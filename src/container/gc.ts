@@ -35,6 +35,7 @@ import {
   removeRunDirectory,
   removeStrayName,
 } from "./store.ts";
+import { collectIds } from "./users/range.ts";
 import { collectVolumes } from "./volumes.ts";
 
 export interface GarbageOptions {
@@ -178,7 +179,7 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   await collectCgroups(instance, kept, report);
   for (const id of collectPublications(instance))
     report.lines.push(`removed published ports of container ${id.slice(0, 12)}`);
-  report.lines.push(...collectStrayLinks(instance));
+  report.lines.push(...collectIds(instance), ...collectStrayLinks(instance));
   if (options.networks) {
     for (const { network } of readMarkers(instance)) {
       const what = `network ${network.name} from the kernel`;

@@ -138,26 +138,29 @@ async function setUpPlaceOf(
 export interface PrepareOptions {
   /** Every step of the program tells how long it took. */
   readonly traced?: boolean;
+  /** Nothing will be done: ids of its own are the ones that it would have. */
+  readonly peek?: boolean;
   /** Of a container that exists; else a new one is chosen. */
   readonly id?: string;
 }
 
 /**
  * Thinks a container through: image, user, privileges, limits, mounts, program. Looks at the host, changes nothing but
- * that ids of its own, should it have some, are taken: `releaseIds` gives them back.
+ * that ids of its own, should it have some, are taken (not with `peek`): `releaseIds` gives them back.
  * @throws UsageError or SetupError for what can be known to fail now.
  */
 export async function prepare(
   instance: Instance,
   request: RunRequest,
-  { traced = false, id = newId() }: PrepareOptions = {},
+  { traced = false, peek = false, id = newId() }: PrepareOptions = {},
 ): Promise<Prepared> {
   const wanted = request.namespaces?.user;
   if (wanted === undefined) return think(instance, request, { traced, id }, undefined);
   // What is thought through names the ids, so that they have to be known.
   const { refuseForeign } = await import("./users/refuse.ts");
   refuseForeign(request);
-  const { leaseIds, releaseIds } = await import("./users/range.ts");
+  const { leaseIds, peekIds, releaseIds } = await import("./users/range.ts");
+  if (peek) return think(instance, request, { traced, id }, peekIds(instance, wanted));
   const ids = leaseIds(instance, id, wanted, ourselves());
   try {
     return await think(instance, request, { traced, id }, ids);
@@ -170,7 +173,7 @@ export async function prepare(
 async function think(
   instance: Instance,
   request: RunRequest,
-  { traced, id }: Required<PrepareOptions>,
+  { traced, id }: Required<Pick<PrepareOptions, "traced" | "id">>,
   ids: IdMap | undefined,
 ): Promise<Prepared> {
   const { cidFile } = request;

@@ -63,16 +63,38 @@ export function nextFree(
 
 const fileOf = ({ state }: Instance): string => join(state, "users.json");
 
+function readLeases(instance: Instance): readonly IdLease[] {
+  return JSON.parse(readTextIfAny(fileOf(instance)) ?? "[]") as readonly IdLease[];
+}
+
+const holds = (lease: IdLease): boolean => lease.bootId === bootId() && isAlive(lease);
+
 /** Replaces the leases by what `act` makes of the living ones. */
 function change<T>(instance: Instance, act: (leases: readonly IdLease[]) => [readonly IdLease[], T]): T {
   mkdirSync(instance.state, { recursive: true, mode: 0o755 });
   return withLock(join(instance.state, "users.lock"), () => {
-    const all = JSON.parse(readTextIfAny(fileOf(instance)) ?? "[]") as readonly IdLease[];
-    const [leases, result] = act(all.filter((one) => one.bootId === bootId() && isAlive(one)));
+    const [leases, result] = act(readLeases(instance).filter(holds));
     if (leases.length === 0) rmSync(fileOf(instance), { force: true });
     else writeFileAtomic(fileOf(instance), JSON.stringify(leases));
     return result;
   });
+}
+
+/** The ids asked for, or the next that none of `others` has. @throws SetupError when none is left */
+function choose(wanted: "auto" | IdMap, others: readonly IdLease[]): IdMap {
+  if (wanted !== "auto") return wanted;
+  const [subuid, subgid] = ["/etc/subuid", "/etc/subgid"].map((file) => readTextIfAny(file) ?? "");
+  const ids = nextFree(rangesFor(subuid ?? "", subgid ?? ""), others);
+  if (ids === undefined)
+    throw new SetupError(
+      `--userns auto: no ${usualSize} ids are free: give user ${owners[0]} a larger range in /etc/subuid and /etc/subgid`,
+    );
+  return ids;
+}
+
+/** The range that {@link leaseIds} would take now: nothing is changed. @throws SetupError when none is left */
+export function peekIds(instance: Instance, wanted: "auto" | IdMap): IdMap {
+  return choose(wanted, readLeases(instance).filter(holds));
 }
 
 /**
@@ -87,14 +109,7 @@ export function leaseIds(
 ): IdMap {
   return change(instance, (leases) => {
     const others = leases.filter((one) => one.container !== container);
-    const ids =
-      wanted === "auto"
-        ? nextFree(rangesFor(readTextIfAny("/etc/subuid") ?? "", readTextIfAny("/etc/subgid") ?? ""), others)
-        : wanted;
-    if (ids === undefined)
-      throw new SetupError(
-        `--userns auto: no ${usualSize} ids are free: give user ${owners[0]} a larger range in /etc/subuid and /etc/subgid`,
-      );
+    const ids = choose(wanted, others);
     return [[...others, { ...ids, container, ...owner, bootId: bootId() }], ids];
   });
 }
@@ -110,4 +125,12 @@ export function passIds(instance: Instance, container: string, owner: ProcessIde
 /** Gives the range of a container back. */
 export function releaseIds(instance: Instance, container: string): void {
   change(instance, (leases) => [leases.filter((one) => one.container !== container), undefined]);
+}
+
+/** Forgets the ranges of containers that have ended without giving them back. Returns a line for each. */
+export function collectIds(instance: Instance): string[] {
+  const stale = readLeases(instance).filter((lease) => !holds(lease));
+  if (stale.length === 0) return [];
+  change(instance, (leases) => [leases, undefined]);
+  return stale.map(({ container }) => `removed the lease of ids of container ${container.slice(0, 12)}`);
 }

@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { leaseIds, nextFree, rangesFor, releaseIds } from "../../../../src/container/users/range.ts";
+import {
+  collectIds,
+  leaseIds,
+  nextFree,
+  peekIds,
+  rangesFor,
+  releaseIds,
+} from "../../../../src/container/users/range.ts";
 import type { IdMap } from "../../../../src/core/id-ranges.ts";
 import { ourselves } from "../../../../src/sys/process.ts";
 
@@ -35,6 +42,10 @@ test("fifty at once overlap nowhere; what is given back, or was of the dead, is 
         expect(Math.abs(one.uid - other.uid)).toBeGreaterThanOrEqual(65_536);
     releaseIds(instance, "c7");
     expect(leaseIds(instance, "again", "auto", { pid: 2 ** 22 + 1, startTime: "1" })).toEqual(taken[7]);
+    // Only looked at, it stays free.
+    expect(peekIds(instance, "auto")).toEqual(taken[7]);
+    expect(collectIds(instance)).toEqual(["removed the lease of ids of container again"]);
+    expect(collectIds(instance)).toEqual([]);
     expect(leaseIds(instance, "after", "auto", ourselves())).toEqual(taken[7]);
   } finally {
     rmSync(state, { recursive: true });
