@@ -14,6 +14,7 @@ import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
 import { isTerminal } from "./terminal.ts";
 import type { TracedCall } from "./trace/line.ts";
+import { LoggedCalls } from "./trace/logged.ts";
 import { sampleThreads } from "./trace/sampler.ts";
 import { hasStrace, runStrace } from "./trace/strace.ts";
 import { renderTally, type TraceStyle } from "./trace/table.ts";
@@ -84,7 +85,13 @@ async function strace(
   const names = new Names();
   const pids = listProcesses(detectCgroups(), record.cgroup ?? "");
   for (const pid of pids) names.of(pid);
+  // Of those that are refused the others are strace's to tell.
+  using logged =
+    denied === true
+      ? new LoggedCalls(record.cgroup ?? "", (pid, call) => tally.add(names.of(pid), pid, call), say)
+      : undefined;
   const onCall = ({ pid, name, failed, errno, seconds }: TracedCall) => {
+    logged?.isOurs(pid);
     if (name === "execve") names.forget(pid);
     if (denied === true && !isDenial(errno)) return;
     tally.add(names.of(pid), pid, name, { errors: failed ? 1 : 0, seconds });
@@ -162,7 +169,10 @@ export function registerTrace(program: Command): void {
     .option("--summary", "no live table, only the result")
     .option("--sample", "look now and then, without strace")
     .option("-e <set>", "only these system calls: openat,read or %network, as strace has them")
-    .option("--denied", "only calls that were refused: EPERM, EACCES or ENOSYS")
+    .option(
+      "--denied",
+      "only calls that were refused (EPERM, EACCES or ENOSYS), or that its profile logs or kills for",
+    )
     .option("--duration <seconds>", "end by itself after so long")
     .action(async (reference: string, options: TraceOptions) => {
       requireRoot("trace ...");

@@ -152,15 +152,19 @@ export class SeccompFilter implements Disposable {
 
 /** Token of libseccomp for the machine we run on. */
 const SCMP_ARCH_NATIVE = 0;
-const syscallNames = new Map<number, string>();
+const syscallNames = new Map<string, string>();
 
-/** The name of a system call of this machine by its number; `syscall 999` for one that libseccomp does not know. */
-export function syscallName(number: number): string {
-  let name = syscallNames.get(number);
+/**
+ * The name of a system call by its number on the machine `arch` (AUDIT_ARCH_*; this one without); `syscall 999` for one
+ * that libseccomp does not know.
+ */
+export function syscallName(number: number, arch: number = SCMP_ARCH_NATIVE): string {
+  const key = `${arch} ${number}`;
+  let name = syscallNames.get(key);
   if (name === undefined) {
-    const found: unknown = seccomp().resolveNumber(SCMP_ARCH_NATIVE, number);
+    const found: unknown = seccomp().resolveNumber(arch, number);
     name = typeof found === "string" ? found : `syscall ${number}`;
-    syscallNames.set(number, name);
+    syscallNames.set(key, name);
   }
   return name;
 }

@@ -30,7 +30,7 @@ export function sampleThreads(pids: readonly number[]): Sample[] {
   return pids.flatMap((pid) =>
     ignoreGone(() => readdirSync(`/proc/${pid}/task`), []).flatMap((thread) => {
       const text = ignoreGone(() => readFileSync(`/proc/${pid}/task/${thread}/syscall`, "utf8"), undefined);
-      return text === undefined ? [] : [{ pid, doing: parseSyscall(text, syscallName) }];
+      return text === undefined ? [] : [{ pid, doing: parseSyscall(text, (number) => syscallName(number)) }];
     }),
   );
 }

@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { watchSeccompLog } from "../../../src/sys/seccomp-log.ts";
 import { sharedHost } from "../../harness/shared-host.ts";
 import { background } from "../life/background.ts";
 
@@ -59,4 +60,40 @@ test("what trace --denied shows is what was refused", async () => {
   expect(stdout).not.toMatch(/^(read|wait4|openat|execve) /m);
   expect((await host().mdocker(["kill", "denied"])).code).toBe(0);
   await run.ended;
+});
+
+/** True where the kernel tells of what filters log: it needs CONFIG_AUDIT. */
+function kernelTells(): boolean {
+  try {
+    watchSeccompLog(() => undefined)[Symbol.dispose]();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test("trace --denied shows what a profile logs and lets through, and what it kills for; of no other container", async () => {
+  const file = join(folder(), "logging.json");
+  const rules = [
+    { names: ["mkdir", "mkdirat"], action: "SCMP_ACT_LOG" },
+    { names: ["chroot"], action: "SCMP_ACT_KILL_PROCESS" },
+    { names: ["rmdir"], action: "SCMP_ACT_LOG" },
+  ];
+  writeFileSync(file, JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls: rules }));
+  const option = ["--security-opt", `seccomp=${file}`];
+  const loop = (line: string): string => `echo ready; while :; do ${line}; sleep 0.05; done 2> /dev/null`;
+  const run = await background(host(), "logs", loop("mkdir /tmp/x; chroot / /bin/true"), option);
+  const other = await background(host(), "other", loop("rmdir /tmp/x"), option);
+  const traced = await host().mdocker(["trace", "--denied", "--summary", "--duration", "4", "logs"]);
+  if (kernelTells()) {
+    expect(traced).toMatchObject({ code: 0, stderr: "" });
+    expect(traced.stdout).toMatch(/^mkdir(at)? \(logged, let through\) +\d+ /m);
+    expect(traced.stdout).toMatch(/^chroot \(killed\) +\d+ /m);
+    expect(traced.stdout).not.toMatch(/rmdir/);
+  } else {
+    expect(traced.stderr).toMatch(/SCMP_ACT_LOG\) or kills for are not shown: /);
+  }
+  for (const name of ["logs", "other"]) expect((await host().mdocker(["kill", name])).code).toBe(0);
+  await run.ended;
+  await other.ended;
 });
