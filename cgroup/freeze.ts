@@ -4,7 +4,7 @@ import { join } from "../src/core/join.ts";
 import { pause } from "../src/core/pause.ts";
 import { performCgroup, writeValues } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
-import type { CgroupHost, V1Host, V2Host } from "./host.ts";
+import { absenceOf, type CgroupHost, type V1Host, type V2Host } from "./host.ts";
 import { keyed } from "./keyed.ts";
 import { checkPath, homeDirectory } from "./place.ts";
 import { makeV1 } from "./plan.ts";
@@ -76,7 +76,8 @@ function freezeV1(host: V1Host, path: string, patience: number): void {
  */
 export function freeze(host: CgroupHost, path: string, patience: number = patienceMs): void {
   checkPath(path);
-  if (host.driver === "v1" && host.absent !== undefined) throw new CannotEnforceError("pause", host.absent);
+  const absence = absenceOf(host);
+  if (absence !== undefined) throw new CannotEnforceError("pause", absence);
   if (!existsSync(homeDirectory(host, path)))
     throw new SetupError(`cannot pause: cgroup ${path} does not exist`);
   try {

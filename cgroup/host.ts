@@ -23,6 +23,11 @@ export interface V2Host {
 /** How this host controls resources. */
 export type CgroupHost = V1Host | V2Host;
 
+/** Why no container can have a cgroup here; undefined where one can. */
+export function absenceOf(host: CgroupHost): string | undefined {
+  return host.driver === "v1" ? host.absent : undefined;
+}
+
 const v1Controllers: ReadonlySet<string> = new Set([
   "cpu",
   "cpuacct",

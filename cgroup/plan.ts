@@ -5,7 +5,7 @@ import type { CgroupAction } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import { checkResources } from "./check.ts";
 import { readDeviceRules } from "./device-rules.ts";
-import type { CgroupHost, V1Host, V2Host } from "./host.ts";
+import { absenceOf, type CgroupHost, type V1Host, type V2Host } from "./host.ts";
 import type { Limit } from "./limit.ts";
 import { checkPath, homeController, parentsOf } from "./place.ts";
 import { v1DeviceLimits } from "./v1/devices.ts";
@@ -35,7 +35,8 @@ function makeAction(mountPoint: string, path: string, reason: string): CgroupAct
 /** Refuses a limit whose controller this host lacks. */
 export function requireController(host: CgroupHost, { option, controller }: Limit): void {
   if (host.controllers.has(controller)) return;
-  if (host.driver === "v1" && host.absent !== undefined) throw new CannotEnforceError(option, host.absent);
+  const absence = absenceOf(host);
+  if (absence !== undefined) throw new CannotEnforceError(option, absence);
   if (host.driver === "v1") {
     const known = [...host.controllers.keys()].join(", ");
     throw new CannotEnforceError(
@@ -194,8 +195,7 @@ export function planCgroup(host: CgroupHost, path: string, resources: OciResourc
   checkResources(resources);
   if (host.driver === "v2") return planV2(host, path, resources);
   const [unified] = Object.keys(resources.unified ?? {});
-  if (unified !== undefined && host.absent !== undefined) throw new CannotEnforceError(unified, host.absent);
   if (unified !== undefined)
-    throw new CannotEnforceError(unified, "this host has its controllers on cgroup v1");
+    throw new CannotEnforceError(unified, absenceOf(host) ?? "this host has its controllers on cgroup v1");
   return planV1(host, path, resources);
 }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
 import { writeValues } from "./action.ts";
-import type { CgroupHost } from "./host.ts";
+import { absenceOf, type CgroupHost } from "./host.ts";
 import { checkPath, homeDirectory } from "./place.ts";
 
 /** How often a growing group is looked through before it is given up on. */
@@ -61,7 +61,7 @@ function processesWith(init: number): number[] {
 /** The processes of a container, by their pids here; `init` is the first of them, for a host without cgroups. */
 export function listProcesses(host: CgroupHost, path: string, init?: number): number[] {
   checkPath(path);
-  if (host.driver === "v1" && host.absent !== undefined) return init === undefined ? [] : processesWith(init);
+  if (absenceOf(host) !== undefined) return init === undefined ? [] : processesWith(init);
   return processesIn(homeDirectory(host, path));
 }
 

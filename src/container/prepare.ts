@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { cgroupDirectory, joinFiles, watchFiles } from "../../cgroup/files.ts";
-import { type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
+import { absenceOf, type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
 import { cgroupMounts } from "../../cgroup/mounts.ts";
 import { planCgroup } from "../../cgroup/plan.ts";
 import type { SetUpPlace } from "../../cgroup/set-up-place.ts";
@@ -194,6 +194,7 @@ async function think(
   const notes = [...security.notes];
   const overlay = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
   const host = detectCgroups();
+  const absence = absenceOf(host);
   const cgroupPath = `${instance.prefix}/${id}`;
   const namespaces =
     request.namespaces === undefined
@@ -212,16 +213,16 @@ async function think(
     cgroupsPath: `/${cgroupPath}`,
     security,
     rlimits: security.rlimits,
-    countsProcesses: host.driver === "v2" || host.absent === undefined,
+    countsProcesses: absence === undefined,
     networkSysctl: sysctls,
     volumePath: (name) => volumePath(instance, name),
     joined: joinedContainer(instance, request),
     namespaces,
     ids,
   });
-  if (host.driver === "v1" && host.absent !== undefined && namespaces?.modes.pid === "host")
+  if (absence !== undefined && namespaces?.modes.pid === "host")
     throw new UsageError(
-      `--pid host: nothing could end what the command leaves behind, without a cgroup: ${host.absent}`,
+      `--pid host: nothing could end what the command leaves behind, without a cgroup: ${absence}`,
     );
   const resources = spec.linux.resources ?? {};
   const directory = cgroupDirectory(host, cgroupPath);

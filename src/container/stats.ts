@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
-import { type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
+import { absenceOf, type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
 import { homeDirectory } from "../../cgroup/place.ts";
 import { listProcesses, readFileIfAny } from "../../cgroup/processes.ts";
 import { type CgroupUsage, readUsage } from "../../cgroup/stats.ts";
@@ -113,8 +113,7 @@ function pidsIn(host: CgroupHost, path: string): string[] {
 
 /** The processes of a container that has no cgroup; undefined for one that has. */
 function listIfUncounted(host: CgroupHost, path: string, init: number): number[] | undefined {
-  const absent = host.driver === "v1" && host.absent !== undefined;
-  return absent ? listProcesses(host, path, init) : undefined;
+  return absenceOf(host) === undefined ? undefined : listProcesses(host, path, init);
 }
 
 /**
