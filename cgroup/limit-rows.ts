@@ -34,3 +34,25 @@ export function cpuSetRows(read: ReadFile): LimitInForce[] {
     return limit === "" ? [] : [{ name, option, file, unit: "list", limit, hits: [] }];
   });
 }
+
+/** What each scheduler of disks has as the weight of who has been given none: 500 was that of CFQ, before Linux 5.0. */
+const usualWeights: Readonly<Record<string, string>> = { "blkio.weight": "500" };
+
+/** Weights at disks, where they are not the usual ones; `100`, or `default 100` and `8:0 200` a line a device. */
+export function weightRows(read: ReadFile, files: readonly string[]): LimitInForce[] {
+  const unit = "weight";
+  return files.flatMap((file) => {
+    const text = read(file) ?? "";
+    const rows: LimitInForce[] = [];
+    const general = /^(?:default )?(\d+)$/m.exec(text)?.[1];
+    if (general !== undefined && !file.endsWith("_device") && general !== (usualWeights[file] ?? "100")) {
+      const of = { name: "disk weight", option: "--blkio-weight", file, unit } as const;
+      rows.push({ ...of, limit: Number(general), hits: [] });
+    }
+    for (const [, device = "", weight] of text.matchAll(/^(\d+:\d+) (\d+)$/gm)) {
+      const of = { name: `weight ${device}`, option: "--blkio-weight-device", file, unit } as const;
+      rows.push({ ...of, limit: Number(weight), hits: [] });
+    }
+    return rows;
+  });
+}

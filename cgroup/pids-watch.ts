@@ -42,18 +42,18 @@ export interface RefusedForks {
 
 /**
  * Calls `refused` with how many forks pids.max has refused so far, whenever there are more: on v2 as the kernel tells it,
- * on v1 within two seconds. The answer ends it. A container whose processes are not counted has nothing to tell.
+ * on v1 within two seconds. The answer ends it; undefined for a container whose processes are not counted.
  */
 export function watchForks(
   host: CgroupHost,
   path: string,
   refused: (forks: RefusedForks) => void,
-): () => void {
+): (() => void) | undefined {
   checkPath(path);
   const directory =
     host.driver === "v2" || host.controllers.has("pids") ? directoryFor(host, "pids", path) : undefined;
   const file = join(directory ?? "", "pids.events");
-  if (directory === undefined || !existsSync(file)) return () => undefined;
+  if (directory === undefined || !existsSync(file)) return undefined;
   const count = (): number => keyed(readFileIfAny(file), "max") ?? 0;
   let before = count();
   const look = (): void => {

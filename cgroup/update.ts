@@ -10,7 +10,8 @@ import type { Limit } from "./limit.ts";
 import { checkPath, homeDirectory } from "./place.ts";
 import { enableV2, limitAction, makeV1, requireController, v2Needs } from "./plan.ts";
 import { adopt, readFileIfAny } from "./processes.ts";
-import { readStats } from "./stats.ts";
+import { makeRoom } from "./shrink.ts";
+import { readStats, readUsage } from "./stats.ts";
 import { v1Limits } from "./v1/limits.ts";
 import { v2Limits } from "./v2/limits.ts";
 
@@ -72,16 +73,33 @@ function updateV1(host: V1Host, path: string, resources: OciResources, writer: W
 
 function updateV2(host: V2Host, path: string, resources: OciResources, writer: Writer): void {
   const { limits, controllers } = v2Needs(host, v2Limits(resources));
+  const most = resources.memory?.limit ?? 0;
+  if (most > 0) makeRoom(join(host.root, path), most);
   for (const action of enableV2(host, path, controllers)) performCgroup(action);
   for (const limit of limits) writer.write(join(host.root, path), limit);
 }
 
+/** What an update of a running container has to say of its own accord, and what takes all of it back. */
+export interface UpdatedCgroup {
+  readonly warnings: readonly string[];
+  readonly undo: () => void;
+}
+
+/** The kernel takes a limit below what there is, and ends nobody for it. */
+function warningsOf(host: CgroupHost, path: string, { pids }: OciResources): string[] {
+  const { current = 0 } = readUsage(host, path).pids ?? {};
+  if (pids === undefined || pids.limit <= 0 || current <= pids.limit) return [];
+  return [
+    `--pids-limit: it has ${current} processes and threads already: until fewer than ${pids.limit} are left none can be started`,
+  ];
+}
+
 /**
  * Changes limits of a running container; what is not named keeps its value. Device rules stay as they are. When one
- * write fails those before it are taken back, and the error names the one. Returns what takes all of it back.
+ * write fails those before it are taken back, and the error names the one.
  * @throws UsageError, CannotEnforceError as for a new container; SetupError when the container has no cgroup.
  */
-export function updateCgroup(host: CgroupHost, path: string, resources: OciResources): () => void {
+export function updateCgroup(host: CgroupHost, path: string, resources: OciResources): UpdatedCgroup {
   checkPath(path);
   checkResources(resources, true);
   if (!existsSync(homeDirectory(host, path)))
@@ -103,5 +121,5 @@ export function updateCgroup(host: CgroupHost, path: string, resources: OciResou
     writer.restore();
     throw error;
   }
-  return () => writer.restore();
+  return { warnings: warningsOf(host, path, resources), undo: () => writer.restore() };
 }

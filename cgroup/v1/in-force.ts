@@ -3,7 +3,7 @@ import { countIn } from "../count.ts";
 import type { V1Host } from "../host.ts";
 import type { LimitInForce } from "../in-force.ts";
 import { keyed } from "../keyed.ts";
-import { cpuSetRows, processRows } from "../limit-rows.ts";
+import { cpuSetRows, processRows, weightRows } from "../limit-rows.ts";
 import { directoryFor } from "../place.ts";
 import { readFileIfAny } from "../processes.ts";
 
@@ -75,7 +75,8 @@ function blockLimits(read: Read): LimitInForce[] {
       found.push({ name: `${name} ${device}`, option, file, unit, limit: Number(limit), hits: [] });
     }
   }
-  return found;
+  const files = ["blkio.bfq.weight", "blkio.bfq.weight_device", "blkio.weight", "blkio.weight_device"];
+  return [...found, ...weightRows((file) => read("blkio", file), files)];
 }
 
 export function readV1InForce(host: V1Host, path: string): LimitInForce[] {

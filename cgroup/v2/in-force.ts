@@ -2,7 +2,7 @@ import { join } from "../../src/core/join.ts";
 import { countIn } from "../count.ts";
 import type { V2Host } from "../host.ts";
 import type { LimitInForce } from "../in-force.ts";
-import { cpuSetRows, hitsIn, processRows, type ReadFile } from "../limit-rows.ts";
+import { cpuSetRows, hitsIn, processRows, type ReadFile, weightRows } from "../limit-rows.ts";
 import { readFileIfAny } from "../processes.ts";
 
 function memoryLimits(read: ReadFile): LimitInForce[] {
@@ -80,12 +80,7 @@ function blockLimits(read: ReadFile): LimitInForce[] {
       found.push({ name: `${name} ${device}`, option, file: "io.max", unit, limit: Number(limit), hits: [] });
     }
   }
-  const weight = /^default (\d+)$/m.exec(read("io.weight") ?? "")?.[1];
-  if (weight !== undefined && weight !== "100") {
-    const of = { name: "disk weight", option: "--blkio-weight", file: "io.weight", unit: "weight" } as const;
-    found.push({ ...of, limit: Number(weight), hits: [] });
-  }
-  return found;
+  return [...found, ...weightRows(read, ["io.bfq.weight", "io.weight"])];
 }
 
 export function readV2InForce(host: V2Host, path: string): LimitInForce[] {

@@ -19,6 +19,11 @@ export class ForkWatch {
     this.#say = say;
   }
 
+  /** False when nothing limited its processes, so that nobody counted them. */
+  get watches(): boolean {
+    return this.#end !== undefined;
+  }
+
   watch({ cgroup, name }: ContainerRecord): void {
     this.stop();
     if (cgroup === undefined) return;

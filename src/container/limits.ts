@@ -22,6 +22,12 @@ export interface LimitsReport {
 /** The use of CPU time is that of so long. */
 const lookMs = 250;
 
+/** The kernel does not count how often a soft limit is crossed: a supervisor does, of the containers that it keeps. */
+function withCrossings(limit: LimitInForce, { foreground, softLimit }: ContainerRecord): LimitInForce {
+  if (limit.option !== "--memory-reservation" || foreground) return limit;
+  return { ...limit, hits: [{ what: "times crossed", count: softLimit?.crossings ?? 0 }, ...limit.hits] };
+}
+
 /**
  * Looks at what is in force for a container that runs; takes a quarter of a second, as the use of CPU time shows only
  * between two looks.
@@ -39,9 +45,9 @@ export async function reportLimits(record: ContainerRecord): Promise<LimitsRepor
   const [{ cpu, pressure }, elapsed] = [readStats(host, cgroup), monotonicMs() - began];
   const after = cpu?.usage;
   const busy = before === undefined || after === undefined ? undefined : (after - before) / 1000 / elapsed;
-  const limits = readInForce(host, cgroup).map((limit) =>
-    limit.unit === "CPUs" ? { ...limit, used: busy } : limit,
-  );
+  const limits = readInForce(host, cgroup)
+    .map((limit) => (limit.unit === "CPUs" ? { ...limit, used: busy } : limit))
+    .map((limit) => withCrossings(limit, record));
   if (limits.length === 0) throw new ConflictError(`container ${name} has just ended`);
   return { container: name, id, cgroup, driver: host.driver, limits, pressure };
 }

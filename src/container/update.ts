@@ -35,7 +35,7 @@ function changedGroups(before: OciResources, changes: OciResources): OciResource
 
 /**
  * Changes the limits of a container, at once if it runs, and when it is started again. Its record, request and OCI
- * document follow. When something fails all is as it was.
+ * document follow. When something fails all is as it was. Returns lines that who asked should see.
  * @throws UsageError for limits that make no sense together; CannotEnforceError for what this host cannot do;
  * ConflictError for a restart policy of a container that cannot have one.
  */
@@ -43,7 +43,7 @@ export async function updateContainer(
   instance: Instance,
   record: ContainerRecord,
   { resources: asked = {}, cpus, restart }: UpdateRequest,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { id, name, cgroup } = record;
   const request = readRequest(instance, id);
   if (restart !== undefined && request === undefined)
@@ -57,10 +57,13 @@ export async function updateContainer(
   const resources = { ...record.resources, ...changes };
   checkResources(resources, true);
   const undo = new UndoStack();
+  const warnings: string[] = [];
   try {
     if (Object.keys(changes).length > 0 && cgroup !== undefined && isLive(record)) {
       noteLateCgroups(instance, id);
-      undo.push("limits", updateCgroup(detectCgroups(), cgroup, changes));
+      const updated = updateCgroup(detectCgroups(), cgroup, changes);
+      undo.push("limits", updated.undo);
+      warnings.push(...updated.warnings);
     }
     const spec = readSpec(instance, id);
     const specPath = containerPaths(instance, id).spec;
@@ -74,6 +77,7 @@ export async function updateContainer(
     }
     changeRecord(instance, id, (now) => ({ ...now, resources }));
     undo.commit();
+    return warnings;
   } finally {
     await undo.unwind();
   }

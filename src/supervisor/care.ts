@@ -90,7 +90,10 @@ export class Care {
 
   /** Its limits may have been changed. */
   updated(record: ContainerRecord): void {
+    if (!this.#container.running || this.#left) return;
     if (this.#memory.isOutdated(record)) this.#memory.watch(record);
+    // v1: it may have had no cgroup that counts processes so far.
+    if (!this.#forks.watches) this.#forks.watch(record);
   }
 
   /** A run is over, and it is about to be told. */

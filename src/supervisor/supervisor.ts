@@ -175,10 +175,10 @@ export class Supervisor implements Engine {
 
   async update(reference: string, update: ContainerUpdate): Promise<readonly string[]> {
     const record = this.find(reference);
-    await updateContainer(this.instance, record, update);
+    const warnings = await updateContainer(this.instance, record, update);
     this.#careOf(record)?.updated(this.find(record.id));
     this.events.emit(containerEvent("update", record));
-    return [];
+    return warnings;
   }
 
   async remove(

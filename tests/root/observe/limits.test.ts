@@ -58,6 +58,26 @@ test("each limit, how much of it is used, and how often it was hit", async () =>
   await run.ended;
 });
 
+test("less memory than is in use, and cannot be taken back, is refused: nobody is killed for an update", async () => {
+  const run = host().start([
+    ...["run", "--name", "full", "--net", "none", "-m", "64m", "--memory-swap", "64m", "/bin/sh", "-c"],
+    "head -c 20000000 /dev/zero > /dev/shm/x; echo ready; while :; do sleep 0.1; done",
+  ]);
+  await run.says(/ready/);
+  const { code, stderr } = await host().mdocker(["update", "-m", "8m", "--memory-swap", "8m", "full"]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^mdocker: cannot enforce --memory: .*(cannot|can) be taken back.*\n$/);
+  const memory = (await reportOf("full")).limits.find(({ option }) => option === "--memory");
+  expect(memory?.limit).toBe(64 << 20);
+  expect(memory?.hits).toContainEqual({ what: "processes killed", count: 0 });
+  // More than that is a limit like any other.
+  expect(await host().mdocker(["update", "-m", "48m", "--memory-swap", "48m", "full"])).toMatchObject({
+    ...{ code: 0, stderr: "" },
+  });
+  expect(await host().mdocker(["kill", "full"])).toMatchObject({ code: 0 });
+  await run.ended;
+});
+
 test("of what has ended, or is not there, one line tells", async () => {
   expect(
     await host().mdocker(["run", "--keep", "--name", "over", "--net", "none", "/bin/true"]),

@@ -1,5 +1,6 @@
 // @vm
 import { expect, test } from "vitest";
+import { reportLimits } from "../../../src/container/limits.ts";
 import type { EngineEvent } from "../../../src/supervisor/events.ts";
 import { createSupervisor, type Supervisor } from "../../../src/supervisor/supervisor.ts";
 import { describeState } from "../../../src/supervisor/translate/state.ts";
@@ -54,6 +55,11 @@ test("a soft limit that is crossed is told once for each time, with the process 
     expect(Number(actor.attributes["usage"])).toBeGreaterThanOrEqual(24 * MiB);
     expect(actor.attributes["process"]).toBe("bash");
     expect(Number(actor.attributes["resident"])).toBeGreaterThan(0);
+    const { limits } = await reportLimits(supervisor.find(id));
+    expect(limits.find(({ option }) => option === "--memory-reservation")).toMatchObject({
+      limit: 24 * MiB,
+      hits: expect.arrayContaining([{ what: "times crossed", count: 1 }]),
+    });
     // More is no news; neither is a little less.
     stdin?.write("printf -v y '%8000000s' ''; echo done\n");
     stdin?.write(shrink);
