@@ -36,9 +36,9 @@ function compilerFor(arch) {
   return spawnSync(compilers[arch], ["--version"]).status === 0 ? compilers[arch] : undefined;
 }
 
-/** `init` is a container's, `holder` and `relay` are those of who is not root. */
-function buildInit(name, arch) {
-  const target = join(dist, `${name}-${arch}`);
+/** `init` is a container's, `holder` and `relay` are those of who is not root, `load` is for `lab`. */
+function buildInit(name, arch, file = `${name}-${arch}`) {
+  const target = join(dist, file);
   const compiler = compilerFor(arch);
   if (compiler === undefined) {
     if (!existsSync(target))
@@ -265,6 +265,11 @@ async function bundleTwice() {
 }
 
 for (const name of ["init", "holder", "relay"]) for (const arch of ["x64", "arm64"]) buildInit(name, arch);
+for (const arch of ["x64", "arm64"]) {
+  // A container's whole root: what runs in it is all that is there.
+  mkdirSync(join(dist, `lab-${arch}`));
+  buildInit("load", arch, `lab-${arch}/load`);
+}
 buildStart();
 copyAddons();
 await Promise.all(libraries.map(bundleLibrary));

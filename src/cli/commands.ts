@@ -41,6 +41,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   image: async () => (await import("./image.ts")).registerImage,
   volume: async () => (await import("./volume.ts")).registerVolume,
   network: async () => (await import("./network.ts")).registerNetwork,
+  lab: async () => (await import("./lab.ts")).registerLab,
   info: async () => (await import("./info.ts")).registerInfo,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   supervisor: async () => (await import("./supervisor.ts")).registerSupervisor,
