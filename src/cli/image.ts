@@ -13,7 +13,7 @@ import { listRecords } from "../container/store.ts";
 import { describeAge } from "../core/age.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
-import { formatBytes } from "../core/units.ts";
+import { formatBytes, parseBytes } from "../core/units.ts";
 import { print, say } from "./output.ts";
 import { requireRoot } from "./privilege.ts";
 import { instanceOf } from "./program.ts";
@@ -111,6 +111,7 @@ function remove(instance: Instance, name: string, force: boolean): RemovedImage 
 interface ImportFlags {
   readonly change: readonly string[];
   readonly message?: string;
+  readonly maxSize?: number;
 }
 
 /** A file as a stream, open already: that it is not there is said before anything is made. */
@@ -165,6 +166,11 @@ export function registerImage(program: Command): void {
       [] as readonly string[],
     )
     .option("-m, --message <text>", "for the image's history")
+    .option(
+      "--max-size <size>",
+      "refuse an archive that holds more, uncompressed (default 32g)",
+      (text: string) => parseBytes(text, "--max-size"),
+    )
     .action(async (file: string, name: string, options: ImportFlags, command: Command) => {
       requireRoot("image import");
       const { importImage } = await import("../container/import-image.ts");
@@ -172,6 +178,7 @@ export function registerImage(program: Command): void {
       const { id } = await importImage(instanceOf(command), name, source, {
         changes: options.change,
         message: options.message,
+        maxSize: options.maxSize,
       });
       print(`${id}\n`);
     });

@@ -6,8 +6,10 @@ import { commitImage, mediaTypes } from "../../rootfs/image-commit.ts";
 import { dropStagedLayer, stageLayer } from "../../rootfs/layer-staging.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
+import { formatBytes } from "../core/units.ts";
 import { Directory, resolution } from "../sys/directory.ts";
 import { ByteReader } from "./archive/byte-reader.ts";
+import type { ArchiveEntry } from "./archive/entry.ts";
 import { expand } from "./archive/expand.ts";
 import { readTar } from "./archive/tar-read.ts";
 import { unpack } from "./archive/unpack.ts";
@@ -76,22 +78,40 @@ async function* plain(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   }
 }
 
+/** Bytes of a tar, uncompressed, beyond which it is taken for a bomb: a few kilobytes can stand for as many. */
+const usualMaxSize = 32 * 1024 ** 3;
+/** The same of entries: each takes an inode, and 512 bytes of a tar that may be compressed to nothing. */
+const maxEntries = 2_000_000;
+
 export interface ImportOptions {
+  /** Bytes of the tar, uncompressed; default 32 GiB. */
+  readonly maxSize?: number | undefined;
   /** Lines of a Dockerfile: CMD, ENTRYPOINT, ENV, EXPOSE, WORKDIR, USER. */
   readonly changes: readonly string[];
   /** For the image's history. */
   readonly message?: string | undefined;
 }
 
+/** The entries, up to {@link maxEntries}. */
+async function* counting(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<ArchiveEntry> {
+  let count = 0;
+  for await (const entry of entries) {
+    count += 1;
+    if (count > maxEntries)
+      throw new UsageError(`the archive has more than ${maxEntries} entries: no image needs as many`);
+    yield entry;
+  }
+}
+
 /**
  * Makes an image of one layer from a tar of a root filesystem, plain or compressed: what `export` writes.
- * @throws UsageError for what is no tar, or leads out; nothing of it stays.
+ * @throws UsageError for what is no tar, leads out or is too large; nothing of it stays.
  */
 export async function importImage(
   instance: Instance,
   name: string,
   stream: AsyncIterable<Uint8Array>,
-  { changes, message }: ImportOptions,
+  { changes, message, maxSize = usualMaxSize }: ImportOptions,
 ): Promise<Image> {
   let config = defaults;
   for (const change of changes) config = changed(config, change);
@@ -104,6 +124,10 @@ export async function importImage(
       for await (const part of plain(stream)) {
         hash.update(part);
         tarSize += part.length;
+        if (tarSize > maxSize)
+          throw new UsageError(
+            `the archive holds more than ${formatBytes(maxSize)}: give --max-size if it may, and is no bomb`,
+          );
         yield part;
       }
     };
@@ -113,7 +137,7 @@ export async function importImage(
     const root = Directory.host(staging);
     let size: number;
     try {
-      size = await unpack(readTar(whole), {
+      size = await unpack(counting(readTar(whole)), {
         open: (path) => (path === "" ? root.again() : root.descend(path, resolution.inRoot)),
         owner: "theirs",
         replaceDirectories: true,

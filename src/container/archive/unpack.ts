@@ -100,7 +100,17 @@ class Unpacker {
       if (path === "" || !hasErrno(error, "ENOENT")) throw error;
       const { parent, name } = splitPath(path);
       const above = this.#parent(parent);
-      mkdirSync(above.entry(name), 0o755);
+      try {
+        mkdirSync(above.entry(name), 0o755);
+      } catch (cause) {
+        if (!hasErrno(cause, "EEXIST")) throw cause;
+        throw new UsageError(
+          `${shown(path)} is a link that leads to nothing inside: nothing can be put there`,
+          {
+            cause,
+          },
+        );
+      }
       this.#own(above, name);
       directory = this.#options.open(path);
     }

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type TestHost, withTestHost } from "../../harness/host.ts";
@@ -46,6 +46,62 @@ test("what export writes is imported, plain and gzip, and runs", async () => {
       expect((await host.mdocker(["image", "rm", "copy"])).code).toBe(0);
     }
     expect((await host.mdocker(["rm", "one"])).code).toBe(0);
+  });
+});
+
+test("a bomb, and entries that lead out, are refused, and nothing of them stays", async () => {
+  await onHost(async (host, folder) => {
+    const before = await host.hostRun(["sh", "-c", "ls -a $MDOCKER_ROOT/layers"]);
+    // Each makes the file `bad.tar.gz` in an empty directory; what it would like to reach is `victim` beside it.
+    const attacks: readonly (readonly [string, RegExp])[] = [
+      ["truncate -s 64M zeros; tar cz zeros > bad.tar.gz", /holds more than 16MiB: give --max-size/],
+      [
+        "echo x > f; tar czP --transform 's,^f,../victim/f,' f > bad.tar.gz",
+        /leads out of the archive's place/,
+      ],
+      ["echo x > f; ln f g; tar czP --transform 'flags=h;s,^f,../victim/f,' f g > bad.tar.gz", /leads out/],
+      [
+        "ln -s $PWD/../victim out; mkdir b b/out; echo x > b/out/f; tar cf t out; tar rf t -C b out/f; gzip -c t > bad.tar.gz",
+        /out is a link that leads to nothing inside/,
+      ],
+      ["head -c 100000 /dev/urandom | gzip > bad.tar.gz", /tar/],
+    ];
+    for (const [line, refusal] of attacks) {
+      const made = `cd ${folder}; rm -rf w victim; mkdir w victim; echo kept > victim/file; cd w; ${line}`;
+      await host.hostRun(["sh", "-ec", made]);
+      const args = ["image", "import", "--max-size", "16m", join(folder, "w/bad.tar.gz"), "bad"];
+      const { code, stdout, stderr } = await host.mdocker(args);
+      expect({ line, code, stdout, stderr }).toEqual({
+        line,
+        code: 1,
+        stdout: "",
+        stderr: expect.stringMatching(refusal),
+      });
+      expect(stderr.split("\n").length).toBe(2);
+      expect(readdirSync(join(folder, "victim"))).toEqual(["file"]);
+    }
+    expect(await host.hostRun(["sh", "-c", "ls -a $MDOCKER_ROOT/layers"])).toBe(before);
+  });
+});
+
+test("links, in the image's own tree, lead nowhere else, whatever comes after them", async () => {
+  await onHost(async (host, folder) => {
+    // An absolute link and one with `..`, then files through them, and a file in the place of one.
+    const make = `cd ${folder}; mkdir -p victim a/etc a/${folder}/victim b/out b/up c
+      cp /etc/passwd /etc/group a/etc/; ln -s ${folder}/victim a/out; ln -s ../../../../../../..${folder}/victim a/up
+      echo evil > b/out/one; echo evil > b/up/two; echo file > c/out
+      tar cf all.tar -C a . ; tar rf all.tar -C b ./out/one ./up/two; tar rf all.tar -C c ./out`;
+    await host.hostRun(["sh", "-ec", make]);
+    const { code, stderr } = await host.mdocker(["image", "import", join(folder, "all.tar"), "odd"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(readdirSync(join(folder, "victim"))).toEqual([]);
+    const found = "find $MDOCKER_ROOT/layers -path '*/victim/*' -type f -o -name out -type f";
+    const names = (await host.hostRun(["sh", "-c", found])).trim().split("\n");
+    // Below the image's own root.
+    expect(new Set(names.map((name) => name.replace(/^.*\/layers\/[^/]+/, "")))).toEqual(
+      new Set([`${folder}/victim/one`, `${folder}/victim/two`, "/out"]),
+    );
+    await host.mdocker(["image", "rm", "odd"]);
   });
 });
 
