@@ -1,5 +1,6 @@
 import { UsageError } from "../src/core/errors.ts";
 import type { OciResources } from "../src/core/oci.ts";
+import { checkUnified, sizeIn } from "./unified.ts";
 
 /** The kernel counts memory in pages: a limit below one page would be no memory at all. */
 const pageSize = 4096;
@@ -28,7 +29,7 @@ function expectList(option: string, value: string | undefined): void {
 }
 
 function checkMemory(
-  { limit, reservation, swap }: NonNullable<OciResources["memory"]>,
+  { limit, reservation, swap, swappiness }: NonNullable<OciResources["memory"]>,
   update: boolean,
 ): void {
   for (const [option, value] of [
@@ -45,6 +46,7 @@ function checkMemory(
     );
   }
   expectRange("--memory-swap", swap, -1, Number.MAX_SAFE_INTEGER, "a size, or -1 for unlimited");
+  expectRange("--memory-swappiness", swappiness, 0, 100, "0 to 100");
   const limited = limit !== undefined && limit > 0;
   if (limited && reservation !== undefined && reservation > limit) {
     throw new UsageError(`--memory-reservation: ${reservation}: expected at most --memory ${limit}`);
@@ -91,6 +93,18 @@ function checkBlockIO(io: NonNullable<OciResources["blockIO"]>): void {
   }
 }
 
+/** memory.high slows down what memory.low and memory.min protect, if it is below them. */
+function checkOrder({ memory, unified }: OciResources): void {
+  const high = sizeIn(unified?.["memory.high"]);
+  const min = sizeIn(unified?.["memory.min"]);
+  const { limit = 0, reservation = 0 } = memory ?? {};
+  if (high !== undefined && high < reservation)
+    throw new UsageError(`--memory-high: ${high}: expected at least --memory-reservation ${reservation}`);
+  const [most, flag] = limit > 0 ? [limit, "--memory"] : [high, "--memory-high"];
+  if (min !== undefined && most !== undefined && min > most)
+    throw new UsageError(`--memory-min: ${min}: expected at most ${flag} ${most}`);
+}
+
 /**
  * Refuses limits that make no sense on any host. As in docker, 0 is "not limited" throughout, and -1 where the OCI
  * document says so.
@@ -103,9 +117,6 @@ export function checkResources(resources: OciResources, update = false): void {
   if (cpu !== undefined) checkCpu(cpu);
   if (blockIO !== undefined) checkBlockIO(blockIO);
   expectRange("--pids-limit", pids?.limit, -1, maxPids, `1 to ${maxPids}, or -1 for unlimited`);
-  for (const name of Object.keys(unified ?? {})) {
-    // A file name of the controller and nothing else: no way to another directory or to cgroup.procs.
-    if (!/^(?!cgroup\.)[a-z0-9_]+(\.[a-zA-Z0-9_-]+)+$/.test(name))
-      throw new UsageError(`unified: ${name}: expected the name of a cgroup v2 file such as memory.high`);
-  }
+  for (const name of Object.keys(unified ?? {})) checkUnified(name);
+  checkOrder(resources);
 }

@@ -32,11 +32,17 @@ export interface LimitInForce {
   readonly hits: readonly LimitHits[];
 }
 
+/** What the container was given, where its files may say something else. */
+export interface GivenLimits {
+  /** memory.high, while a supervisor has a tripwire there (v2/memory-watch.ts). */
+  readonly high?: number | undefined;
+}
+
 /**
  * The limits of a container as its cgroup has them: those of memory, processes and CPU time always, others where they
  * are set. How much CPU is used shows only between two looks: `used` of it is left out. Empty when the cgroup is gone.
  */
-export function readInForce(host: CgroupHost, path: string): LimitInForce[] {
+export function readInForce(host: CgroupHost, path: string, given: GivenLimits = {}): LimitInForce[] {
   checkPath(path);
-  return host.driver === "v2" ? readV2InForce(host, path) : readV1InForce(host, path);
+  return host.driver === "v2" ? readV2InForce(host, path, given) : readV1InForce(host, path);
 }

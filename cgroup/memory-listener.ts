@@ -2,6 +2,8 @@
 export interface MemoryWish {
   /** Bytes; usage above it is told. Undefined: it has no soft limit. */
   readonly softLimit: number | undefined;
+  /** Bytes; its own memory.high (v2), which is in force whether or not usage is watched. */
+  readonly high: number | undefined;
   /** Usage was above it when it was last told: that it still is, is no news. */
   readonly above: boolean;
 }

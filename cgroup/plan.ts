@@ -8,6 +8,7 @@ import { readDeviceRules } from "./device-rules.ts";
 import { absenceOf, type CgroupHost, type V1Host, type V2Host } from "./host.ts";
 import type { Limit } from "./limit.ts";
 import { checkPath, homeController, parentsOf } from "./place.ts";
+import { optionOf } from "./unified.ts";
 import { v1DeviceLimits } from "./v1/devices.ts";
 import { v1Limits } from "./v1/limits.ts";
 import { deviceProgram } from "./v2/device-program.ts";
@@ -196,6 +197,9 @@ export function planCgroup(host: CgroupHost, path: string, resources: OciResourc
   if (host.driver === "v2") return planV2(host, path, resources);
   const [unified] = Object.keys(resources.unified ?? {});
   if (unified !== undefined)
-    throw new CannotEnforceError(unified, absenceOf(host) ?? "this host has its controllers on cgroup v1");
+    throw new CannotEnforceError(
+      optionOf(unified),
+      absenceOf(host) ?? "this host has its controllers on cgroup v1",
+    );
   return planV1(host, path, resources);
 }

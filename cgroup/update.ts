@@ -12,6 +12,7 @@ import { enableV2, limitAction, makeV1, requireController, v2Needs } from "./pla
 import { adopt, readFileIfAny } from "./processes.ts";
 import { makeRoom } from "./shrink.ts";
 import { readStats, readUsage } from "./stats.ts";
+import { optionOf } from "./unified.ts";
 import { v1Limits } from "./v1/limits.ts";
 import { v2Limits } from "./v2/limits.ts";
 
@@ -112,7 +113,7 @@ export function updateCgroup(host: CgroupHost, path: string, resources: OciResou
   }
   const [unified] = Object.keys(resources.unified ?? {});
   if (unified !== undefined && host.driver === "v1")
-    throw new CannotEnforceError(unified, "this host has its controllers on cgroup v1");
+    throw new CannotEnforceError(optionOf(unified), "this host has its controllers on cgroup v1");
   const writer = new Writer();
   try {
     if (host.driver === "v2") updateV2(host, path, resources, writer);

@@ -38,6 +38,12 @@ function memoryLimits(read: Read): LimitInForce[] {
       hits: [{ what: "times reached", count: memory("memory.memsw.failcnt") ?? 0 }],
     });
   }
+  const swappiness = memory("memory.swappiness");
+  // As gladly as everything on this host is no limit.
+  if (swappiness !== undefined && swappiness !== countIn(readFileIfAny("/proc/sys/vm/swappiness"))) {
+    const of = { name: "swappiness", option: "--memory-swappiness", file: "memory.swappiness" };
+    found.push({ ...of, unit: "weight", limit: swappiness, hits: [] });
+  }
   return found;
 }
 

@@ -16,6 +16,10 @@ function memoryLimits(memory: NonNullable<OciResources["memory"]>): Limit[] {
     const reason = "when memory is short, usage is pushed back to this";
     add("--memory-reservation", "memory.soft_limit_in_bytes", memory.reservation, reason);
   }
+  if (memory.swappiness !== undefined) {
+    const reason = "how gladly its memory is swapped out";
+    add("--memory-swappiness", "memory.swappiness", memory.swappiness, reason);
+  }
   if (memory.disableOOMKiller === true) {
     add(
       "--oom-kill-disable",

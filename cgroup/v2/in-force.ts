@@ -1,11 +1,11 @@
 import { join } from "../../src/core/join.ts";
 import { countIn } from "../count.ts";
 import type { V2Host } from "../host.ts";
-import type { LimitInForce } from "../in-force.ts";
+import type { GivenLimits, LimitInForce } from "../in-force.ts";
 import { cpuSetRows, hitsIn, processRows, type ReadFile, weightRows } from "../limit-rows.ts";
 import { readFileIfAny } from "../processes.ts";
 
-function memoryLimits(read: ReadFile): LimitInForce[] {
+function memoryLimits(read: ReadFile, given: GivenLimits): LimitInForce[] {
   const used = countIn(read("memory.current"));
   if (used === undefined) return [];
   const events = read("memory.events");
@@ -16,23 +16,33 @@ function memoryLimits(read: ReadFile): LimitInForce[] {
       hits: hitsIn(events, { max: "times reached", oom_kill: "processes killed" }),
     },
   ];
-  const high = countIn(read("memory.high"));
+  const inFile = countIn(read("memory.high"));
   // As high as the reservation it is where a supervisor waits to be told, until it is: see memory-watch.ts.
-  if (high !== undefined && high !== countIn(read("memory.low"))) {
+  const high = inFile === countIn(read("memory.low")) ? given.high : inFile;
+  if (high !== undefined) {
     found.push({
-      ...{ name: "memory, slowed above", option: "memory.high", file: "memory.high", unit: "bytes", used },
+      ...{ name: "memory, slowed above", option: "--memory-high", file: "memory.high", unit: "bytes", used },
       limit: high,
       hits: hitsIn(events, { high: "times slowed down" }),
     });
   }
   for (const [file, option, name] of [
     ["memory.low", "--memory-reservation", "memory kept for it"],
-    ["memory.min", "memory.min", "memory never taken"],
+    ["memory.min", "--memory-min", "memory never taken"],
   ] as const) {
     const limit = countIn(read(file));
     if (limit === 0) continue;
     const gone = file === "memory.low" ? hitsIn(events, { low: "times taken from it all the same" }) : [];
     found.push({ name, option, file, unit: "bytes", limit, used, hits: gone });
+  }
+  if (read("memory.oom.group")?.trim() === "1") {
+    const of = { name: "killed for memory", option: "--oom-group", file: "memory.oom.group" } as const;
+    found.push({
+      ...of,
+      unit: "list",
+      limit: "all or none",
+      hits: hitsIn(events, { oom_group_kill: "times" }),
+    });
   }
   const swapped = countIn(read("memory.swap.current"));
   if (swapped !== undefined) {
@@ -83,7 +93,7 @@ function blockLimits(read: ReadFile): LimitInForce[] {
   return [...found, ...weightRows(read, ["io.bfq.weight", "io.weight"])];
 }
 
-export function readV2InForce(host: V2Host, path: string): LimitInForce[] {
+export function readV2InForce(host: V2Host, path: string, given: GivenLimits): LimitInForce[] {
   const read: ReadFile = (file) => readFileIfAny(join(host.root, path, file));
-  return [...memoryLimits(read), ...processRows(read), ...cpuLimits(read), ...blockLimits(read)];
+  return [...memoryLimits(read, given), ...processRows(read), ...cpuLimits(read), ...blockLimits(read)];
 }

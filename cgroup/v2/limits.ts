@@ -2,6 +2,7 @@ import type { OciResources } from "../../src/core/oci.ts";
 import { CannotEnforceError } from "../cannot-enforce.ts";
 import { weightOfShares } from "../cpu.ts";
 import { type Limit, limit } from "../limit.ts";
+import { optionOf } from "../unified.ts";
 
 const orMax = (value: number): string => (value < 0 ? "max" : String(value));
 
@@ -10,6 +11,12 @@ function memoryLimits(memory: NonNullable<OciResources["memory"]>): Limit[] {
     throw new CannotEnforceError(
       "--oom-kill-disable",
       "cgroup v2 always lets the kernel kill when memory runs out",
+    );
+  }
+  if (memory.swappiness !== undefined) {
+    throw new CannotEnforceError(
+      "--memory-swappiness",
+      "cgroup v2 has none for a group: vm.swappiness of the host counts",
     );
   }
   const limits: Limit[] = [];
@@ -89,6 +96,16 @@ function blockLimits(io: NonNullable<OciResources["blockIO"]>): Limit[] {
   return limits;
 }
 
+const reasons: ReadonlyMap<string, string> = new Map([
+  ["memory.high", "above it, it is slowed down until memory has been taken back"],
+  ["memory.min", "less than this is never taken from it"],
+  ["memory.oom.group", "out of memory, all of its processes are killed together"],
+]);
+
+function reasonOf(file: string): string {
+  return reasons.get(file) ?? "asked for by the file's own name";
+}
+
 /** The limits as files of cgroup v2. Device rules are apart: they are a program, not a file. */
 export function v2Limits({ memory, cpu, pids, blockIO, unified }: OciResources): Limit[] {
   const limits: Limit[] = [];
@@ -99,9 +116,7 @@ export function v2Limits({ memory, cpu, pids, blockIO, unified }: OciResources):
   if (cpu !== undefined) limits.push(...cpuLimits(cpu));
   if (blockIO !== undefined) limits.push(...blockLimits(blockIO));
   for (const [file, value] of Object.entries(unified ?? {})) {
-    limits.push(
-      limit(file, file.slice(0, file.indexOf(".")), file, value, "asked for by the file's own name"),
-    );
+    limits.push(limit(optionOf(file), file.slice(0, file.indexOf(".")), file, value, reasonOf(file)));
   }
   return limits;
 }

@@ -2,6 +2,7 @@ import { existsSync, watch } from "node:fs";
 import { hasErrno } from "../../src/core/errors.ts";
 import { join } from "../../src/core/join.ts";
 import { writeValues } from "../action.ts";
+import { countIn } from "../count.ts";
 import { keyedAll } from "../keyed.ts";
 import { lowMark, type MemoryListener, type MemoryWish } from "../memory-listener.ts";
 import { readFileIfAny } from "../processes.ts";
@@ -9,18 +10,24 @@ import { readFileIfAny } from "../processes.ts";
 /** How often it is looked, only while usage is above the soft limit, whether it has fallen: the kernel does not tell. */
 const lookMs = 2_000;
 
+/** The kernel rounds limits of memory down to whole pages. */
+const pageSize = 4096;
+
 /** The soft limit of one container, as a wire that is stretched while usage is below it. */
 class Tripwire {
   readonly #directory: string;
   readonly #softLimit: number;
+  /** memory.high while it is no wire. */
+  readonly #rest: string;
   readonly #listener: MemoryListener;
   #above: boolean;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(directory: string, softLimit: number, above: boolean, listener: MemoryListener) {
+  constructor(directory: string, softLimit: number, { above, high }: MemoryWish, listener: MemoryListener) {
     this.#directory = directory;
     this.#softLimit = softLimit;
+    this.#rest = high === undefined ? "max" : String(high);
     this.#listener = listener;
     this.#above = above;
     if (above) this.#waitForFall();
@@ -45,6 +52,11 @@ class Tripwire {
     }
   }
 
+  #isStretched(): boolean {
+    const now = countIn(readFileIfAny(join(this.#directory, "memory.high")));
+    return now === this.#softLimit - (this.#softLimit % pageSize);
+  }
+
   #usage(): number | undefined {
     const text = readFileIfAny(join(this.#directory, "memory.current"));
     return text === undefined ? undefined : Number(text);
@@ -55,7 +67,7 @@ class Tripwire {
     if (this.#above || this.#ended) return;
     this.#above = true;
     const usage = this.#usage() ?? this.#softLimit;
-    this.#set("max");
+    this.#set(this.#rest);
     this.#listener.crossed(Math.max(usage, this.#softLimit));
     this.#waitForFall();
   }
@@ -77,21 +89,19 @@ class Tripwire {
   end(): void {
     clearInterval(this.#timer);
     this.#ended = true;
-    if (!this.#above) this.#set("max");
+    // It may have been given another memory.high meanwhile.
+    if (!this.#above && this.#isStretched()) this.#set(this.#rest);
   }
 }
 
 /** See {@link MemoryListener}; by inotify(7) on memory.events, which the kernel changes when something happens. */
-export function watchV2Memory(
-  directory: string,
-  { softLimit, above }: MemoryWish,
-  listener: MemoryListener,
-): () => void {
+export function watchV2Memory(directory: string, wish: MemoryWish, listener: MemoryListener): () => void {
   const file = join(directory, "memory.events");
   const counters = (): Readonly<Record<string, number>> => keyedAll(readFileIfAny(file) ?? "");
   // The memory controller is not there for it: nothing of it is limited.
   if (!existsSync(file)) return () => undefined;
-  const wire = softLimit === undefined ? undefined : new Tripwire(directory, softLimit, above, listener);
+  const { softLimit } = wish;
+  const wire = softLimit === undefined ? undefined : new Tripwire(directory, softLimit, wish, listener);
   let before = counters();
   const grew = (now: typeof before, name: string): boolean => (now[name] ?? 0) > (before[name] ?? 0);
   const watcher = watch(file, { persistent: false }, () => {

@@ -32,7 +32,7 @@ const overrides: Readonly<Record<string, readonly string[]>> = {
   cpus: ["cpu-quota", "cpu-period"],
   "cpu-quota": ["cpus"],
   "cpu-period": ["cpus"],
-  memory: ["memory-swap", "memory-reservation"],
+  memory: ["memory-swap", "memory-reservation", "memory-high", "memory-min"],
   rm: ["keep"],
 };
 

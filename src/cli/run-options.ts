@@ -19,6 +19,7 @@ import { securityOptions } from "./options/security.ts";
 import { showingOptions } from "./options/showing.ts";
 import { streamOptions } from "./options/streams.ts";
 import { sysctlOptions } from "./options/sysctl.ts";
+import { unifiedOptions } from "./options/unified.ts";
 
 /** Those of `run` that are about `run` itself. */
 const ofRunAlone: ReadonlySet<OptionTable> = new Set([attachingOptions, showingOptions]);
@@ -37,6 +38,7 @@ export const runOptions: readonly OptionTable[] = [
   networkOptions,
   resolverOptions,
   memoryOptions,
+  unifiedOptions,
   cpuOptions,
   blockIoOptions,
   processOptions,

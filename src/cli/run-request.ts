@@ -21,6 +21,7 @@ import { readRoot } from "./options/root.ts";
 import { readSecurity } from "./options/security.ts";
 import { readStreams } from "./options/streams.ts";
 import { readSysctl } from "./options/sysctl.ts";
+import { readUnified } from "./options/unified.ts";
 
 /** The words after the flags: an image, a command, arguments. */
 export interface Words {
@@ -94,6 +95,7 @@ export async function buildRequest(
       ...field("cpu", readCpu(flags)),
       ...field("pids", readPids(flags)),
       ...field("blockIO", readBlockIo(flags, view)),
+      ...field("unified", readUnified(flags)),
     },
     ...field("cpus", readCpus(flags)),
     rlimits: readUlimits(flags),

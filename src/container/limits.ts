@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { type LimitInForce, readInForce } from "../../cgroup/in-force.ts";
 import { type CgroupStats, readStats, readUsage } from "../../cgroup/stats.ts";
+import { sizeIn } from "../../cgroup/unified.ts";
 import { monotonicMs } from "../core/clock.ts";
 import { ConflictError } from "../core/errors.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -45,7 +46,7 @@ export async function reportLimits(record: ContainerRecord): Promise<LimitsRepor
   const [{ cpu, pressure }, elapsed] = [readStats(host, cgroup), monotonicMs() - began];
   const after = cpu?.usage;
   const busy = before === undefined || after === undefined ? undefined : (after - before) / 1000 / elapsed;
-  const limits = readInForce(host, cgroup)
+  const limits = readInForce(host, cgroup, { high: sizeIn(record.resources.unified?.["memory.high"]) })
     .map((limit) => (limit.unit === "CPUs" ? { ...limit, used: busy } : limit))
     .map((limit) => withCrossings(limit, record));
   if (limits.length === 0) throw new ConflictError(`container ${name} has just ended`);

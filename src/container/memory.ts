@@ -1,5 +1,6 @@
 import { type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
 import { watchMemory } from "../../cgroup/memory-watch.ts";
+import { sizeIn } from "../../cgroup/unified.ts";
 import { messageOf } from "../core/errors.ts";
 import { formatBytes } from "../core/units.ts";
 import { grownMost, type Residents, readResidents } from "./grown.ts";
@@ -24,6 +25,16 @@ export function describeCrossing({ limit, usage, process }: Crossing): string {
   return `soft limit: its memory, ${formatBytes(usage)}, is above ${formatBytes(limit)} (--memory-reservation)${grown}`;
 }
 
+interface Limits {
+  readonly softLimit: number | undefined;
+  readonly high: number | undefined;
+}
+
+function limitsOf({ resources: { memory, unified } }: ContainerRecord): Limits {
+  const { reservation = 0 } = memory ?? {};
+  return { softLimit: reservation > 0 ? reservation : undefined, high: sizeIn(unified?.["memory.high"]) };
+}
+
 /** What a {@link MemoryWatch} acts by. */
 export interface MemoryActions {
   /** Takes down what is true of this run; undefined when it is over. */
@@ -38,7 +49,7 @@ export interface MemoryActions {
 export class MemoryWatch {
   readonly #actions: MemoryActions;
   #end: (() => void) | undefined;
-  #watched: { readonly cgroup: string; readonly softLimit: number | undefined } | undefined;
+  #watched: ({ readonly cgroup: string } & Limits) | undefined;
   #residents: Residents = new Map();
   /** Events of this run. */
   #ooms = 0;
@@ -53,18 +64,18 @@ export class MemoryWatch {
   }
 
   /** A run has begun, or its soft limit may have changed. */
-  watch({ cgroup, resources, softLimit: record, name }: ContainerRecord): void {
+  watch(container: ContainerRecord): void {
     this.stop();
+    const { cgroup, softLimit: record, name } = container;
     if (cgroup === undefined) return;
-    const { reservation = 0 } = resources.memory ?? {};
-    const softLimit = reservation > 0 ? reservation : undefined;
-    this.#watched = { cgroup, softLimit };
+    const { softLimit, high } = limitsOf(container);
+    this.#watched = { cgroup, softLimit, high };
     try {
       if (softLimit !== undefined) this.#residents = readResidents(theHost(), cgroup);
       this.#end = watchMemory(
         theHost(),
         cgroup,
-        { softLimit, above: record?.above === true && record.last?.limit === softLimit },
+        { softLimit, high, above: record?.above === true && record.last?.limit === softLimit },
         {
           crossed: (usage) => this.#crossed(usage),
           fell: () => this.#fell(),
@@ -76,10 +87,11 @@ export class MemoryWatch {
     }
   }
 
-  /** True when the soft limit is another than the one that is watched. */
-  isOutdated({ resources }: ContainerRecord): boolean {
+  /** True when its limits are others than those that are watched. */
+  isOutdated(record: ContainerRecord): boolean {
+    const { softLimit, high } = limitsOf(record);
     return (
-      this.#watched !== undefined && (this.#watched.softLimit ?? 0) !== (resources.memory?.reservation ?? 0)
+      this.#watched !== undefined && (this.#watched.softLimit !== softLimit || this.#watched.high !== high)
     );
   }
 

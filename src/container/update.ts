@@ -9,6 +9,7 @@ import { UndoStack } from "../core/undo.ts";
 import { changeRecord } from "./change-record.ts";
 import { readRequest, writeRequest } from "./create.ts";
 import { noteLateCgroups } from "./late-cgroups.ts";
+import { changedGroups, withoutLifted } from "./merge-limits.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
 import type { RestartRequest } from "./request.ts";
@@ -20,17 +21,6 @@ export interface UpdateRequest {
   /** Where the CPU quota in `resources` comes from, see {@link RunRequest}. */
   readonly cpus?: number | undefined;
   readonly restart?: RestartRequest | undefined;
-}
-
-const groups = ["memory", "cpu", "pids", "blockIO"] as const;
-
-/** The groups of limits that are changed, each whole: the kernel judges the limits of one together. */
-function changedGroups(before: OciResources, changes: OciResources): OciResources {
-  return Object.fromEntries(
-    groups.flatMap((name) =>
-      changes[name] === undefined ? [] : [[name, { ...before[name], ...changes[name] }]],
-    ),
-  ) as OciResources;
 }
 
 /**
@@ -54,21 +44,25 @@ export async function updateContainer(
     );
   }
   const changes = changedGroups(record.resources, asked);
-  const resources = { ...record.resources, ...changes };
+  const resources = withoutLifted({ ...record.resources, ...changes });
   checkResources(resources, true);
   const undo = new UndoStack();
   const warnings: string[] = [];
   try {
     if (Object.keys(changes).length > 0 && cgroup !== undefined && isLive(record)) {
       noteLateCgroups(instance, id);
-      const updated = updateCgroup(detectCgroups(), cgroup, changes);
+      const updated = updateCgroup(detectCgroups(), cgroup, {
+        ...changes,
+        // Each such file is judged by itself; and memory.high is the supervisor's, too (cgroup/v2/memory-watch.ts).
+        ...(asked.unified === undefined ? {} : { unified: asked.unified }),
+      });
       undo.push("limits", updated.undo);
       warnings.push(...updated.warnings);
     }
     const spec = readSpec(instance, id);
     const specPath = containerPaths(instance, id).spec;
     undo.push("config.json", () => writeFileAtomic(specPath, JSON.stringify(spec)));
-    const linux = { ...spec.linux, resources: { ...spec.linux.resources, ...changes } };
+    const linux = { ...spec.linux, resources: withoutLifted({ ...spec.linux.resources, ...changes }) };
     writeFileAtomic(specPath, JSON.stringify({ ...spec, linux }));
     if (request !== undefined) {
       undo.push("request.json", () => writeRequest(instance, id, request));

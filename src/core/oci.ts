@@ -108,6 +108,8 @@ export interface OciResources {
     readonly limit?: number;
     readonly reservation?: number;
     readonly swap?: number;
+    /** 0 to 100: how gladly its memory is swapped out (cgroup v1). */
+    readonly swappiness?: number;
     readonly disableOOMKiller?: boolean;
   };
   readonly cpu?: {

@@ -9,7 +9,7 @@ import { buildRequest } from "../run-request.ts";
 import { hostView } from "../this-host.ts";
 import { Collected } from "./collect.ts";
 import { collectIsolation, systemPathsOf } from "./isolation.ts";
-import { collectDevices, collectLimits } from "./limits.ts";
+import { collectLimits } from "./limits.ts";
 import { collectMounts } from "./mounts.ts";
 import { collectNetworks } from "./networks.ts";
 import { collectPorts } from "./ports.ts";
@@ -97,7 +97,6 @@ function collect(body: CreateBody, host: HostConfigBody, name: string | undefine
   for (const { Name, Soft, Hard } of host.Ulimits ?? [])
     collected.add("ulimit", "HostConfig.Ulimits", `${Name}=${Soft}:${Hard}`);
   collectLimits(collected, host, "HostConfig.");
-  collectDevices(collected, host);
   collectMounts(collected, body, host);
   collectIsolation(collected, host);
   collectNetworks(collected, body, host);

@@ -1,4 +1,4 @@
-import type { HostConfigBody, ResourcesBody } from "../../supervisor/translate/body.ts";
+import type { ResourcesBody } from "../../supervisor/translate/body.ts";
 import type { Collected } from "./collect.ts";
 
 const nanosecondsPerCpu = 1e9;
@@ -21,12 +21,16 @@ export function collectLimits(collected: Collected, body: ResourcesBody, where: 
   if (cpus !== 0) collected.add("cpus", `${where}NanoCpus`, cpus / nanosecondsPerCpu);
   collected.add("cpuset-cpus", `${where}CpusetCpus`, body.CpusetCpus);
   collected.add("cpuset-mems", `${where}CpusetMems`, body.CpusetMems);
+  // -1 is docker's word for that of the host.
+  if (body.MemorySwappiness !== -1)
+    collected.add("memory-swappiness", `${where}MemorySwappiness`, body.MemorySwappiness);
+  collectDevices(collected, body, where);
 }
 
 /** The limits of single devices. */
-export function collectDevices(collected: Collected, host: HostConfigBody): void {
-  for (const { Path, Weight } of host.BlkioWeightDevice ?? [])
-    collected.add("blkio-weight-device", "HostConfig.BlkioWeightDevice", `${Path}:${Weight}`);
+function collectDevices(collected: Collected, body: ResourcesBody, where: string): void {
+  for (const { Path, Weight } of body.BlkioWeightDevice ?? [])
+    collected.add("blkio-weight-device", `${where}BlkioWeightDevice`, `${Path}:${Weight}`);
   const rates = {
     "device-read-bps": "BlkioDeviceReadBps",
     "device-write-bps": "BlkioDeviceWriteBps",
@@ -34,7 +38,7 @@ export function collectDevices(collected: Collected, host: HostConfigBody): void
     "device-write-iops": "BlkioDeviceWriteIOps",
   } as const;
   for (const [flag, field] of Object.entries(rates)) {
-    for (const { Path, Rate } of host[field] ?? [])
-      collected.add(flag, `HostConfig.${field}`, `${Path}:${Rate}`);
+    for (const { Path, Rate } of body[field] ?? [])
+      collected.add(flag, `${where}${field}`, `${Path}:${Rate}`);
   }
 }

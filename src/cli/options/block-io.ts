@@ -47,7 +47,8 @@ export function readBlockIo(flags: Flags, view: HostView): OciResources["blockIO
     const { major, minor, rest } = splitDevice(entry, view);
     return { major, minor, weight: wholeNumber(rest, 10, 1000) };
   });
-  const operations = (entry: Given): number => wholeNumber(entry, 1);
+  // 0 is no limit: how an update takes one back.
+  const operations = (entry: Given): number => wholeNumber(entry, 0);
   const found = {
     weightDevice,
     throttleReadBpsDevice: throttles(flags, "device-read-bps", view, bytes),

@@ -1,6 +1,6 @@
 import type { OciResources } from "../../core/oci.ts";
 import { type Flags, type Given, refuse } from "../flags.ts";
-import { bytes, field } from "../number.ts";
+import { bytes, field, wholeNumber } from "../number.ts";
 import type { OptionTable } from "../option-row.ts";
 
 export const memoryOptions: OptionTable = {
@@ -11,6 +11,10 @@ export const memoryOptions: OptionTable = {
     {
       flags: "--memory-reservation <bytes>",
       about: "memory that is spared when the host runs short; more is warned of",
+    },
+    {
+      flags: "--memory-swappiness <number>",
+      about: "how gladly it is swapped out: 0 to 100 (cgroup v1 only)",
     },
     { flags: "--oom-kill-disable", about: "stop instead of killing when out of memory (cgroup v1 only)" },
   ],
@@ -41,11 +45,13 @@ export function readMemory(flags: Flags, changes = false): OciResources["memory"
   if (soft !== undefined && reservation !== undefined && memory !== undefined && reservation > memory) {
     refuse(soft, `at most --memory (${memory} bytes)`);
   }
+  const swappiness = flags.one("memory-swappiness");
   const disabled = flags.flag("oom-kill-disable");
   const found = {
     ...field("limit", memory),
     ...field("reservation", reservation),
     ...field("swap", swap),
+    ...field("swappiness", swappiness === undefined ? undefined : wholeNumber(swappiness, 0, 100)),
     ...field("disableOOMKiller", disabled === true ? true : undefined),
   };
   return Object.keys(found).length === 0 ? undefined : found;

@@ -10,6 +10,7 @@ import { cpuOptions, readCpu, readCpus } from "./cpu.ts";
 import { memoryOptions, readMemory } from "./memory.ts";
 import { processOptions, readPids } from "./processes.ts";
 import { parseRestart } from "./restart.ts";
+import { readUnified, unifiedOptions } from "./unified.ts";
 
 const changeable: ReadonlySet<string> = new Set([
   "memory",
@@ -23,13 +24,23 @@ const changeable: ReadonlySet<string> = new Set([
   "cpuset-mems",
   "pids-limit",
   "blkio-weight",
+  "blkio-weight-device",
+  "device-read-bps",
+  "device-write-bps",
+  "device-read-iops",
+  "device-write-iops",
+  "memory-swappiness",
+  "memory-high",
+  "memory-min",
+  "oom-group",
+  "cgroup-conf",
 ]);
 
 /** The options of `update`: those limits of `run` that can be changed of a container that runs, and when it restarts. */
 export const updateOptions: readonly OptionTable[] = [
   {
     heading: "Limits:",
-    rows: [memoryOptions, cpuOptions, blockIoOptions, processOptions]
+    rows: [memoryOptions, unifiedOptions, cpuOptions, blockIoOptions, processOptions]
       .flatMap(({ rows }) => rows)
       .filter(({ flags }) => changeable.has(/--([\w-]+)/.exec(flags)?.[1] ?? "")),
   },
@@ -46,6 +57,7 @@ export function readUpdate(flags: Flags, view: HostView): UpdateRequest {
     ...field("cpu", readCpu(flags)),
     ...field("pids", readPids(flags)),
     ...field("blockIO", readBlockIo(flags, view)),
+    ...field("unified", readUnified(flags)),
   };
   const given = flags.one("restart");
   if (Object.keys(resources).length === 0 && given === undefined)

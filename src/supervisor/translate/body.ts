@@ -77,6 +77,12 @@ export interface ResourcesBody {
   readonly CpusetMems?: Maybe<string>;
   readonly PidsLimit?: Maybe<number>;
   readonly BlkioWeight?: Maybe<number>;
+  readonly MemorySwappiness?: Maybe<number>;
+  readonly BlkioWeightDevice?: Maybe<readonly WeightBody[]>;
+  readonly BlkioDeviceReadBps?: Maybe<readonly RateBody[]>;
+  readonly BlkioDeviceWriteBps?: Maybe<readonly RateBody[]>;
+  readonly BlkioDeviceReadIOps?: Maybe<readonly RateBody[]>;
+  readonly BlkioDeviceWriteIOps?: Maybe<readonly RateBody[]>;
 }
 
 interface PortBindingBody {
@@ -122,11 +128,6 @@ export interface HostConfigBody extends ResourcesBody {
   readonly Ulimits?: Maybe<
     readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[]
   >;
-  readonly BlkioWeightDevice?: Maybe<readonly WeightBody[]>;
-  readonly BlkioDeviceReadBps?: Maybe<readonly RateBody[]>;
-  readonly BlkioDeviceWriteBps?: Maybe<readonly RateBody[]>;
-  readonly BlkioDeviceReadIOps?: Maybe<readonly RateBody[]>;
-  readonly BlkioDeviceWriteIOps?: Maybe<readonly RateBody[]>;
 }
 
 /** The body of POST /containers/create, as far as it is understood. */

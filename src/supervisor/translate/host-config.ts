@@ -29,7 +29,7 @@ function describeLimits({ memory, cpu, pids, blockIO }: OciResources): object {
     Memory: memory?.limit ?? 0,
     MemoryReservation: memory?.reservation ?? 0,
     MemorySwap: memory?.swap ?? 0,
-    MemorySwappiness: null,
+    MemorySwappiness: memory?.swappiness ?? null,
     OomKillDisable: memory?.disableOOMKiller ?? null,
     CpuShares: cpu?.shares ?? 0,
     CpuRealtimePeriod: 0,
@@ -38,7 +38,12 @@ function describeLimits({ memory, cpu, pids, blockIO }: OciResources): object {
     CpusetMems: cpu?.mems ?? "",
     PidsLimit: pids?.limit ?? null,
     BlkioWeight: blockIO?.weight ?? 0,
-    BlkioWeightDevice: null,
+    BlkioWeightDevice: nullIfEmpty(
+      blockIO?.weightDevice?.map(({ major, minor, weight }) => ({
+        Path: `/dev/block/${major}:${minor}`,
+        Weight: weight,
+      })),
+    ),
     BlkioDeviceReadBps: rates(blockIO?.throttleReadBpsDevice),
     BlkioDeviceWriteBps: rates(blockIO?.throttleWriteBpsDevice),
     BlkioDeviceReadIOps: rates(blockIO?.throttleReadIOPSDevice),

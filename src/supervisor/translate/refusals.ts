@@ -20,7 +20,6 @@ const hostRefusals: readonly Refusal[] = [
   { fields: "StorageOpt", allowed: [], why: "the writable layer has no options" },
   { fields: "Runtime", allowed: ["mdocker"], why: "there is one runtime here" },
   { fields: "Isolation", allowed: ["default", "process"], why: "this is Linux" },
-  { fields: "MemorySwappiness", allowed: [-1], why: "swappiness is the host's" },
   { fields: "KernelMemory KernelMemoryTCP", allowed: [], why: "kernel memory counts as memory" },
   {
     fields: "CpuRealtimePeriod CpuRealtimeRuntime",

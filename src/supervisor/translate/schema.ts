@@ -27,9 +27,11 @@ const rates = list({ Path: name, Rate: some });
 const limits: Readonly<Record<string, Schema>> = {
   ...each(
     number,
-    "Memory MemoryReservation MemorySwap NanoCpus CpuShares CpuQuota CpuPeriod PidsLimit BlkioWeight",
+    "Memory MemoryReservation MemorySwap NanoCpus CpuShares CpuQuota CpuPeriod PidsLimit BlkioWeight MemorySwappiness",
   ),
   ...each(text, "CpusetCpus CpusetMems"),
+  BlkioWeightDevice: list({ Path: name, Weight: some }),
+  ...each(rates, "BlkioDeviceReadBps BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps"),
 };
 
 const restart = object({ Name: text, MaximumRetryCount: number });
@@ -56,8 +58,6 @@ const hostConfig = object({
   LogConfig: object({ Type: text, Config: textMap }),
   RestartPolicy: restart,
   Ulimits: list({ Name: name, Soft: some, Hard: some }),
-  BlkioWeightDevice: list({ Path: name, Weight: some }),
-  ...each(rates, "BlkioDeviceReadBps BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps"),
   Mounts: {
     type: ["array", "null"],
     items: {

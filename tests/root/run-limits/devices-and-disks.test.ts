@@ -76,6 +76,35 @@ describe("devices", () => {
 });
 
 describe("disks", () => {
+  test("update changes the rates of a disk, one by one, and 0 lifts one", async () => {
+    const { numbers, node } = disk();
+    await onHost(async (host) => {
+      const one = await startIdle(host, "one", [...none, "--device-read-bps", `${node}:1m`]);
+      const rate = async (v1: string, v2: RegExp): Promise<string | undefined> => {
+        const files = { v1: `blkio.throttle.${v1}_device`, v2: "io.max" };
+        const text = await limitValue(host, "one", controller, files);
+        return driver === "v1" ? text.split(" ")[1] : v2.exec(text)?.[1];
+      };
+      const reads = () => rate("read_bps", /rbps=(\d+)/);
+      const writes = () => rate("write_iops", /wiops=(\d+)/);
+      const update = async (...flags: readonly string[]): Promise<void> =>
+        expect(await host.mdocker(["update", ...flags, "one"])).toMatchObject({ code: 0, stderr: "" });
+      await update("--device-write-iops", `${node}:100`);
+      expect([await reads(), await writes()]).toEqual(["1048576", "100"]);
+      await update("--device-read-bps", `${node}:2m`);
+      expect([await reads(), await writes()]).toEqual(["2097152", "100"]);
+      const { stdout } = await host.mdocker(["limits", "one"]);
+      expect(stdout).toMatch(new RegExp(`^read ${numbers} +2MiB/s .*--device-read-bps`, "m"));
+      await update("--device-read-bps", `${node}:0`);
+      expect([await reads(), await writes()]).toEqual([undefined, "100"]);
+      const kept = await host.mdocker(["inspect", "-f", "{{json .resources.blockIO}}", "one"]);
+      expect(kept.stdout).not.toMatch(/Read/);
+      expect(kept.stdout).toMatch(/"rate":100/);
+      await one.end();
+      await expectNothingLeft(host.fresh, "gone");
+    });
+  });
+
   test.each([
     ["--device-read-bps", "1m", "1048576", "read_bps", "rbps"],
     ["--device-write-bps", "2m", "2097152", "write_bps", "wbps"],

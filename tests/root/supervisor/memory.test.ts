@@ -1,5 +1,8 @@
 // @vm
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { detectCgroups } from "../../../cgroup/host.ts";
 import { reportLimits } from "../../../src/container/limits.ts";
 import type { EngineEvent } from "../../../src/supervisor/events.ts";
 import { createSupervisor, type Supervisor } from "../../../src/supervisor/supervisor.ts";
@@ -39,6 +42,36 @@ async function start({ engine, supervisor }: Site, memory: object): Promise<stri
   await supervisor.start(record.id);
   return record.id;
 }
+
+async function memoryHigh({ supervisor }: Site, id: string): Promise<string> {
+  const file = join("/sys/fs/cgroup", supervisor.find(id).cgroup ?? "", "memory.high");
+  return (await readFile(file, "utf8")).trim();
+}
+
+test.runIf(detectCgroups().driver === "v2")(
+  "memory.high is a wire at the soft limit, and --memory-high beyond it",
+  async () => {
+    await onSite(async (site) => {
+      const { supervisor, engine } = site;
+      const changes = { args: obedient, interactive: true, name: "grows" };
+      const resources = { memory: { reservation: 24 * MiB }, unified: { "memory.high": String(96 * MiB) } };
+      const { record } = await supervisor.create(engine.request({ ...changes, resources }));
+      await supervisor.start(record.id);
+      await expect.poll(() => memoryHigh(site, record.id)).toBe(String(24 * MiB));
+      const shown = async (): Promise<unknown> =>
+        (await reportLimits(supervisor.find(record.id))).limits.find(
+          ({ option }) => option === "--memory-high",
+        )?.limit;
+      expect(await shown()).toBe(96 * MiB);
+      await supervisor.update(record.id, { resources: { unified: { "memory.high": String(80 * MiB) } } });
+      await expect.poll(() => memoryHigh(site, record.id)).toBe(String(24 * MiB));
+      expect(await shown()).toBe(80 * MiB);
+      supervisor.attach(record.id).stdin?.write(grow);
+      await expect.poll(() => memoryHigh(site, record.id)).toBe(String(80 * MiB));
+      engine.said.splice(0);
+    });
+  },
+);
 
 const actions = (site: Site, wanted: string): EngineEvent[] =>
   site.events.filter(({ action }) => action === wanted);

@@ -112,7 +112,7 @@ describe("v1", () => {
       /^cannot enforce --pids-limit: no hierarchy of the pids controller is mounted/,
     );
     expect(() => planCgroup(host, path, { unified: { "memory.high": "1" } })).toThrow(
-      /^cannot enforce memory.high/,
+      /^cannot enforce --memory-high: this host has its controllers on cgroup v1/,
     );
   });
 
@@ -194,6 +194,9 @@ describe("v2", () => {
     expect(() => planCgroup(host, path, { memory: { limit: 8192, disableOOMKiller: true } })).toThrow(
       /^cannot enforce --oom-kill-disable/,
     );
+    expect(() => planCgroup(host, path, { memory: { swappiness: 0 } })).toThrow(
+      /^cannot enforce --memory-swappiness: .*vm.swappiness/,
+    );
     expect(() => planCgroup(host, path, { cpu: { realtimeRuntime: 950000 } })).toThrow(
       /^cannot enforce --cpu-rt/,
     );
@@ -225,8 +228,17 @@ describe("limits that make no sense", () => {
     ["--cpuset-mems: 0\n1", { cpu: { mems: "0\n1" } }],
     ["--blkio-weight: 9", { blockIO: { weight: 9 } }],
     ["--device-read-bps: -1", { blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: -1 }] } }],
-    ["unified: cgroup.procs", { unified: { "cgroup.procs": "1" } }],
-    ["unified: ../memory.max", { unified: { "../memory.max": "1" } }],
+    ["--cgroup-conf: cgroup.procs", { unified: { "cgroup.procs": "1" } }],
+    ["--cgroup-conf: ../memory.max", { unified: { "../memory.max": "1" } }],
+    [
+      "--memory-high: 4096: expected at least --memory-reservation 8192",
+      { memory: { reservation: 8192 }, unified: { "memory.high": "4096" } },
+    ],
+    [
+      "--memory-min: 8192: expected at most --memory 4096",
+      { memory: { limit: 4096 }, unified: { "memory.min": "8192" } },
+    ],
+    ["--memory-swappiness: 101: expected 0 to 100", { memory: { swappiness: 101 } }],
     ["device rule c 1:3 x", { devices: [{ allow: true, type: "c", major: 1, minor: 3, access: "x" }] }],
   ];
   test.each(bad)("%s", (message, resources) => {

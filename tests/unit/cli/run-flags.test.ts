@@ -256,6 +256,24 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
     { resources: { memory: { limit: 67108864, swap: -1, reservation: 33554432 } } },
   ],
   ["--memory 0", {}],
+  ["--memory-swappiness 0", { resources: { memory: { swappiness: 0 } } }],
+  [
+    "--memory-high 48m --memory-min 1m --oom-group --cgroup-conf hugetlb.2MB.max=0",
+    {
+      resources: {
+        unified: {
+          "memory.high": "50331648",
+          "memory.min": "1048576",
+          "memory.oom.group": "1",
+          "hugetlb.2MB.max": "0",
+        },
+      },
+    },
+  ],
+  [
+    "--memory-high 0 --oom-group=false",
+    { resources: { unified: { "memory.high": "max", "memory.oom.group": "0" } } },
+  ],
   ["-m1g --oom-kill-disable", { resources: { memory: { limit: 1073741824, disableOOMKiller: true } } }],
   ["--oom-score-adj -500", { oomScoreAdj: -500 }],
   ["--nice -5", { nice: -5 }],
@@ -348,6 +366,14 @@ const refused: readonly (readonly [string, string | RegExp])[] = [
   ["-it", /not a TTY/],
   ["--rm --keep", /--rm and --keep contradict/],
   ["-e ==x", "--env: =x: expected NAME or NAME=VALUE, no blanks in the name"],
+  ["--memory-swappiness 101", /^--memory-swappiness: 101: expected a whole number from 0 to 100/],
+  ["--memory-high 1k", "--memory-high: 1k: expected at least 4096 bytes (one page), or max"],
+  [
+    "--cgroup-conf memory.max=1",
+    /^--cgroup-conf: memory.max=1: expected another file: memory.max is set by --memory$/,
+  ],
+  ["--cgroup-conf cgroup.procs=0", /^--cgroup-conf: cgroup.procs: expected the name of a cgroup v2 file/],
+  ["--cgroup-conf io.latency", /^--cgroup-conf: io.latency: expected FILE=VALUE/],
   ["-m 3q", "--memory: 3q: expected a size such as 512k, 64m or 1.5g"],
   ["-m -1", /^--memory: -1: expected a size/],
   ["--memory-swap 1g", /--memory-swap: 1g: expected --memory with it/],

@@ -67,7 +67,7 @@ describe("bash completion", () => {
     [["--root=/x", "do"], ["doctor"]],
     [
       ["run", "--memory-"],
-      ["--memory-swap", "--memory-reservation"],
+      ["--memory-swap", "--memory-reservation", "--memory-swappiness", "--memory-high", "--memory-min"],
     ],
     [
       ["run", "--pull", ""],

@@ -221,6 +221,7 @@ describe("a body of /containers/create", () => {
         deviceRules: [{ allow: true, type: "c", major: 10, access: "rm" }],
       },
     ],
+    ["swappiness", { MemorySwappiness: 0 }, {}, { resources: { memory: { swappiness: 0 } } }],
     [
       "paths",
       { MaskedPaths: [], ReadonlyPaths: ["/proc/sys"] },
@@ -237,7 +238,7 @@ describe("a body of /containers/create", () => {
     [{ PublishAllPorts: true, NetworkMode: "none" }, "a container with --network none cannot publish ports"],
     [{ DeviceRequests: [{}] }, "HostConfig.DeviceRequests is not supported"],
     [{ VolumesFrom: ["x"] }, "HostConfig.VolumesFrom is not supported"],
-    [{ MemorySwappiness: 10 }, "HostConfig.MemorySwappiness is not supported"],
+    [{ MemorySwappiness: 101 }, "HostConfig.MemorySwappiness: 101: expected a whole number from 0 to 100"],
     [{ Memory: -5 }, "HostConfig.Memory"],
     [{ CapAdd: ["NO_SUCH"] }, "HostConfig.CapAdd"],
     [{ Binds: ["/a:b"] }, "HostConfig.Binds"],
