@@ -3,28 +3,9 @@ import { join } from "../src/core/join.ts";
 import { countIn } from "./count.ts";
 import type { CgroupHost } from "./host.ts";
 import { keyed } from "./keyed.ts";
+import { lookNowAndThen } from "./look.ts";
 import { checkPath, directoryFor } from "./place.ts";
 import { readFileIfAny } from "./processes.ts";
-
-/** v1: how often all that are watched are looked at. The kernel counts there, but tells nobody. */
-const lookMs = 2_000;
-
-const looks = new Set<() => void>();
-let timer: NodeJS.Timeout | undefined;
-
-/** Calls `look` again and again, together with all others. The answer ends it. */
-function lookNowAndThen(look: () => void): () => void {
-  looks.add(look);
-  timer ??= setInterval(() => {
-    for (const one of looks) one();
-  }, lookMs).unref();
-  return () => {
-    looks.delete(look);
-    if (looks.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
-  };
-}
 
 /** inotify(7), of which the kernel makes use at most every 10 ms, however much happens (cgroup_file_notify). */
 function lookWhenTold(file: string, look: () => void): () => void {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { detectCgroups } from "../../cgroup/host.ts";
-import { type LimitInForce, readInForce } from "../../cgroup/in-force.ts";
+import { type LimitHits, type LimitInForce, readInForce } from "../../cgroup/in-force.ts";
 import { type CgroupStats, readStats, readUsage } from "../../cgroup/stats.ts";
 import { sizeIn } from "../../cgroup/unified.ts";
 import { monotonicMs } from "../core/clock.ts";
@@ -23,10 +23,14 @@ export interface LimitsReport {
 /** The use of CPU time is that of so long. */
 const lookMs = 250;
 
-/** The kernel does not count how often a soft limit is crossed: a supervisor does, of the containers that it keeps. */
-function withCrossings(limit: LimitInForce, { foreground, softLimit }: ContainerRecord): LimitInForce {
-  if (limit.option !== "--memory-reservation" || foreground) return limit;
-  return { ...limit, hits: [{ what: "times crossed", count: softLimit?.crossings ?? 0 }, ...limit.hits] };
+/** What the kernel does not count, but a supervisor does, of the containers that it keeps. */
+function countedFor({ softLimit, stalls }: ContainerRecord): ReadonlyMap<string, LimitHits> {
+  const io = { what: "times it waited", count: stalls?.io?.times ?? 0 };
+  return new Map([
+    ["--memory-reservation", { what: "times crossed", count: softLimit?.crossings ?? 0 }],
+    ["--memory", { what: "times under pressure", count: stalls?.memory?.times ?? 0 }],
+    ...["read-bps", "write-bps", "read-iops", "write-iops"].map((rate) => [`--device-${rate}`, io] as const),
+  ]);
 }
 
 /**
@@ -48,7 +52,10 @@ export async function reportLimits(record: ContainerRecord): Promise<LimitsRepor
   const busy = before === undefined || after === undefined ? undefined : (after - before) / 1000 / elapsed;
   const limits = readInForce(host, cgroup, { high: sizeIn(record.resources.unified?.["memory.high"]) })
     .map((limit) => (limit.unit === "CPUs" ? { ...limit, used: busy } : limit))
-    .map((limit) => withCrossings(limit, record));
+    .map((limit) => {
+      const counted = record.foreground ? undefined : countedFor(record).get(limit.option);
+      return counted === undefined ? limit : { ...limit, hits: [counted, ...limit.hits] };
+    });
   if (limits.length === 0) throw new ConflictError(`container ${name} has just ended`);
   return { container: name, id, cgroup, driver: host.driver, limits, pressure };
 }

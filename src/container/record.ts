@@ -70,6 +70,13 @@ export interface HealthRecord {
   }[];
 }
 
+/** How often the limits of a container have made it wait for something. */
+export interface StallRecord {
+  readonly times: number;
+  /** When it last began to. ISO 8601. */
+  readonly last: string;
+}
+
 /** How a container's memory stands to its soft limit, in its present run or the last one. */
 export interface SoftLimitRecord {
   /** How often its memory has come above it. */
@@ -139,6 +146,8 @@ export interface ContainerRecord {
   readonly health?: HealthRecord | undefined;
   /** Of one with --memory-reservation, since that was first crossed. */
   readonly softLimit?: SoftLimitRecord | undefined;
+  /** Of one whose limits have made it wait, in its present run or the last one. */
+  readonly stalls?: Readonly<Partial<Record<"cpu" | "memory" | "io", StallRecord>>> | undefined;
   /** The signal that asks the command to end, where it is not SIGTERM. */
   readonly stopSignal?: string | undefined;
   /** Seconds between that signal and SIGKILL, where they are not 10; -1 is without end. */

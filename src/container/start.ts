@@ -117,6 +117,7 @@ export async function startContainer(
       init: undefined,
       endpoints: [],
       softLimit: undefined,
+      stalls: undefined,
     };
     writeRunningRecord(instance, starting);
     start = {

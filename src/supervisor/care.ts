@@ -1,8 +1,10 @@
+import type { Stall } from "../../cgroup/stall-watch.ts";
 import { changeRecord, changeRunningRecord } from "../container/change-record.ts";
 import { readRequest } from "../container/create.ts";
 import { ForkWatch } from "../container/forks.ts";
 import { type Crossing, describeCrossing, MemoryWatch } from "../container/memory.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
+import { describeStall, StallWatch } from "../container/stalls.ts";
 import { readRecord } from "../container/store.ts";
 import { hasErrno, messageOf, NotFoundError } from "../core/errors.ts";
 import { containerEvent } from "./attributes.ts";
@@ -18,9 +20,15 @@ function crossingAttributes({ limit, usage, process }: Crossing): Record<string,
   return { limit: `${limit}`, usage: `${usage}`, ...grown };
 }
 
+function amountOf(stall: Stall): Record<string, string> {
+  const { resource } = stall;
+  if (stall.resource === "cpu") return { resource, periods: `${stall.periods}`, waited: `${stall.waited}` };
+  return { resource, some: `${stall.some}`, full: `${stall.full}` };
+}
+
 /**
  * What looks after one container while nobody does: starts it again by its policy, checks its health, and tells of its
- * memory and of forks that are refused.
+ * memory, of forks that are refused, and of limits that make it wait.
  */
 export class Care {
   readonly #container: ManagedContainer;
@@ -28,6 +36,7 @@ export class Care {
   readonly #say: (line: string) => void;
   readonly #memory: MemoryWatch;
   readonly #forks: ForkWatch;
+  readonly #stalls: StallWatch;
   readonly #restarter: Restarter;
   readonly #health: HealthMonitor | undefined;
   #startedAt = 0;
@@ -58,6 +67,16 @@ export class Care {
       );
       events.emit(containerEvent("pids_limit", record, { refused: `${count}`, limit: `${limit ?? -1}` }));
     }, say);
+    this.#stalls = new StallWatch({
+      change: (change) => this.#change(change),
+      stalled: (record, stall) => {
+        say(`container ${record.name}: ${describeStall(stall)}`);
+        events.emit(
+          containerEvent(stall.resource === "cpu" ? "throttled" : "pressure", record, amountOf(stall)),
+        );
+      },
+      say,
+    });
     const { instance, id, request } = container;
     this.#restarter = new Restarter({
       policy: () => readRequest(instance, id)?.restart,
@@ -94,6 +113,7 @@ export class Care {
     if (this.#memory.isOutdated(record)) this.#memory.watch(record);
     // v1: it may have had no cgroup that counts processes so far.
     if (!this.#forks.watches) this.#forks.watch(record);
+    this.#stalls.watch(record);
   }
 
   /** A run is over, and it is about to be told. */
@@ -101,6 +121,7 @@ export class Care {
     if (exit.oomKilled && !this.#memory.told) this.#events.emit(containerEvent("oom", record));
     this.#memory.ended();
     this.#forks.stop();
+    this.#stalls.stop();
   }
 
   /** A run is over. True when there will be another: it is `restarting` until then. */
@@ -146,6 +167,7 @@ export class Care {
     this.#health?.stop();
     this.#memory.stop();
     this.#forks.stop();
+    this.#stalls.stop();
   }
 
   #watchMemory(): void {
@@ -155,6 +177,7 @@ export class Care {
     if (record === undefined) return;
     this.#memory.watch(record);
     this.#forks.watch(record);
+    this.#stalls.watch(record);
   }
 
   async #startAgain(restarts: number): Promise<void> {

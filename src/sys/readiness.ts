@@ -5,6 +5,7 @@ import { koffi, type NativeFunction, ownLibrary } from "./native.ts";
 /** uv_handle_type and uv_poll_event of libuv's uv.h, whose ABI is the same for all of libuv 1. */
 const UV_POLL = 8;
 const UV_READABLE = 1;
+const UV_PRIORITIZED = 8;
 
 interface Loop {
   readonly address: unknown;
@@ -56,7 +57,26 @@ function theLoop(): Loop {
  * @throws SyscallError for what cannot be waited for, or is watched already.
  */
 export function watchReadable(fd: number, onReadable: () => void): () => void {
-  const { init, start, stop, close, unref, handleSize, address: loopAddress, onReady, onClosed } = theLoop();
+  return watchFor(fd, UV_READABLE, onReadable);
+}
+
+/** The same for what comes out of turn (POLLPRI): pressure of the kernel's measuring that has passed a mark. */
+export function watchPriority(fd: number, onPriority: () => void): () => void {
+  return watchFor(fd, UV_PRIORITIZED, onPriority);
+}
+
+function watchFor(fd: number, events: number, onReady: () => void): () => void {
+  const {
+    init,
+    start,
+    stop,
+    close,
+    unref,
+    handleSize,
+    address: loopAddress,
+    onReady: ready,
+    onClosed,
+  } = theLoop();
   const { alloc, free, address } = koffi();
   const handle: unknown = alloc("uint8_t", handleSize);
   const refuse = (call: string, result: number): never => {
@@ -82,11 +102,11 @@ export function watchReadable(fd: number, onReadable: () => void): () => void {
     pending = true;
     setImmediate(() => {
       pending = false;
-      if (watched.has(key)) onReadable();
+      if (watched.has(key)) onReady();
     });
   });
   unref(handle);
-  const started = Number(start(handle, UV_READABLE, onReady));
+  const started = Number(start(handle, events, ready));
   if (started !== 0) {
     end();
     return refuse("uv_poll_start", started);

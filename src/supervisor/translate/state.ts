@@ -25,6 +25,14 @@ function describeSoftLimit({ resources, softLimit }: ContainerRecord): object {
   return { SoftLimitCrossings: softLimit?.crossings ?? 0 };
 }
 
+/** How often its limits have made it wait: docker has no such field. */
+function describeStalls({ stalls }: ContainerRecord): object {
+  if (stalls === undefined) return {};
+  return {
+    Stalls: { Cpu: stalls.cpu?.times ?? 0, Memory: stalls.memory?.times ?? 0, Io: stalls.io?.times ?? 0 },
+  };
+}
+
 /** `State` of a container's document. */
 export function describeState(record: ContainerRecord): object {
   const { exit, init, started } = record;
@@ -44,5 +52,6 @@ export function describeState(record: ContainerRecord): object {
     FinishedAt: exit?.at ?? never,
     ...describeHealth(record),
     ...describeSoftLimit(record),
+    ...describeStalls(record),
   };
 }
