@@ -1,3 +1,4 @@
+// @vm
 import { readdirSync, readlinkSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import type { TestHost } from "../../harness/host.ts";

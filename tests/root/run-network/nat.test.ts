@@ -1,3 +1,4 @@
+// @vm
 import { describe, expect, test } from "vitest";
 import { startCommand } from "../../harness/command.ts";
 import { type TestHost, withTestHost } from "../../harness/host.ts";

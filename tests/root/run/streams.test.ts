@@ -1,3 +1,4 @@
+// @vm
 import { describe, expect, test } from "vitest";
 import { sharedHost } from "../../harness/shared-host.ts";
 
