@@ -2,12 +2,12 @@ import { closeSync, existsSync, readdirSync } from "node:fs";
 import { messageOf } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
 import { loadDeviceProgram } from "../src/sys/bpf.ts";
-import type { CgroupHost, V1Host, V2Host } from "./host.ts";
+import { absenceOf, type CgroupHost, type V1Host, type V2Host } from "./host.ts";
 import { readFileIfAny } from "./processes.ts";
 import { deviceProgram } from "./v2/device-program.ts";
 
 /** Something that cannot be had on this host. */
-interface Shortcoming {
+export interface Shortcoming {
   /** Options or features: `--memory-swap`. */
   readonly what: string;
   readonly why: string;
@@ -85,10 +85,13 @@ function describeV1(host: V1Host): Shortcoming[] {
   }
   const why = "the controllers are on cgroup v1";
   found.push({
-    what: "memory.high, memory.oom.group and other v2 files",
+    what: "--memory-high, --memory-min, --oom-group, --cgroup-conf, events of pressure",
     why,
     remedy: "boot with cgroup_no_v1=all",
   });
+  const cpu = host.controllers.get("cpu");
+  if (cpu !== undefined && !existsSync(join(cpu, "cpu.rt_runtime_us")))
+    found.push({ what: "--cpu-rt-runtime", why: "the kernel is built without CONFIG_RT_GROUP_SCHED" });
   return found;
 }
 
@@ -112,7 +115,8 @@ function describeV2(host: V2Host): Shortcoming[] {
       });
     }
   }
-  found.push({ what: "--oom-kill-disable, --cpu-rt-runtime", why: "cgroup v2 has no such thing" });
+  const what = "--oom-kill-disable, --memory-swappiness, --cpu-rt-runtime";
+  found.push({ what, why: "cgroup v2 has no such thing" });
   return found;
 }
 
@@ -122,6 +126,9 @@ export function describeHost(host: CgroupHost): CgroupDescription {
     host.driver === "v2"
       ? [...host.controllers].map((name) => ({ name, mountPoint: host.root }))
       : [...host.controllers].map(([name, mountPoint]) => ({ name, mountPoint }));
+  const absence = absenceOf(host);
+  if (absence !== undefined)
+    return { driver: host.driver, controllers, shortcomings: [{ what: "every limit", why: absence }] };
   return {
     driver: host.driver,
     controllers,
@@ -129,7 +136,8 @@ export function describeHost(host: CgroupHost): CgroupDescription {
       ...missingControllers(host),
       ...(host.driver === "v2" ? describeV2(host) : describeV1(host)),
       ...weights(host),
-      ...pressure(),
+      // Version 1 has none for a group, whatever the kernel measures.
+      ...(host.driver === "v2" ? pressure() : []),
     ],
   };
 }

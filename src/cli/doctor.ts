@@ -13,6 +13,7 @@ import { image } from "./doctor/image.ts";
 import { init } from "./doctor/init.ts";
 import { kernel } from "./doctor/kernel.ts";
 import { libmnl, libseccomp } from "./doctor/libraries.ts";
+import { limits } from "./doctor/limits.ts";
 import { links } from "./doctor/links.ts";
 import { names } from "./doctor/names.ts";
 import { namespaces } from "./doctor/namespaces.ts";
@@ -25,7 +26,7 @@ import { isTerminal } from "./terminal.ts";
 
 /** Every check, in the order of a start. */
 export const checks: readonly Check[] = [
-  ...[privileges, kernel, namespaces, overlay, cgroups, libmnl, libseccomp, firewall, links],
+  ...[privileges, kernel, namespaces, overlay, cgroups, limits, libmnl, libseccomp, firewall, links],
   ...[bridgeFilter, forwarding, names, ...optionalParts, init, image, disk],
 ];
 

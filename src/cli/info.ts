@@ -1,5 +1,6 @@
 import { machine, release, totalmem } from "node:os";
 import type { Command } from "commander";
+import { describeHost } from "../../cgroup/describe.ts";
 import { detectCgroups } from "../../cgroup/host.ts";
 import { detectBackend } from "../../net/iptables.ts";
 import { listImages } from "../../rootfs/image-store.ts";
@@ -33,6 +34,10 @@ async function collect(instance: Instance): Promise<Info> {
     running: containers.filter(({ state }) => state === "running").length,
     images: listImages(instance).length,
     cgroups: await said(() => detectCgroups().driver),
+    unenforced: await said(() => {
+      const { shortcomings } = describeHost(detectCgroups());
+      return shortcomings.map(({ what }) => what).join(", ") || "nothing";
+    }),
     iptables: await said(() => {
       const { name, version } = detectBackend();
       return `${version} (${name})`;

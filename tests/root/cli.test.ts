@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { detectCgroups } from "../../cgroup/host.ts";
 import { runOptions } from "../../src/cli/run-options.ts";
 import type { PlannedAction } from "../../src/core/explain.ts";
 import { home } from "../../src/core/home.ts";
@@ -117,6 +118,9 @@ describe("the command line", () => {
   test("doctor finds this host fit, and says so as JSON too", async () => {
     const plain = await host.mdocker(["doctor"]);
     expect(plain.stdout).toMatch(/^ok {3}image lab: sha256:/m);
+    expect(plain.stdout).toMatch(
+      /^(ok {3}|info) limits: v[12]: (cannot be enforced: --memory-high, |cannot be enforced: .*--oom-kill-disable)/m,
+    );
     expect(plain.stdout).not.toMatch(/^FAIL/m);
     expect(plain.code).toBe(0);
     const { stdout } = await host.mdocker(["doctor", "--json"]);
@@ -129,6 +133,8 @@ describe("the command line", () => {
   test("info counts", async () => {
     const { stdout } = await host.mdocker(["info", "--json"]);
     expect(JSON.parse(stdout)).toMatchObject({ containers: 0, images: 1, root: host.place.root });
+    const flag = detectCgroups().driver === "v1" ? "--memory-high" : "--memory-swappiness";
+    expect((JSON.parse(stdout) as { unenforced: string }).unenforced).toContain(flag);
   });
 });
 
