@@ -7,6 +7,7 @@
  *   load SECONDS timer US            sleeps US microseconds again and again: how many microseconds too late it woke up
  *   load SECONDS gaps                busy; each time that it did not run for a millisecond: when, and for how long (us)
  *   load SECONDS memory STEP TOTAL   takes memory by STEP KiB up to TOTAL, every 10 ms: how many KiB it has, and when (us)
+ *   load SECONDS memory-bomb         takes all memory that it gets, and when that has ended it, again: how many times
  *   load SECONDS forks COUNT         as many processes as it gets, COUNT at most, which wait: how many, and `refused ERRNO`
  *   load SECONDS bomb                forks for ever, and so does each that is forked
  *   load SECONDS disk PATH KIB       writes and syncs a file of KIB again and again: how many times it has
@@ -111,6 +112,22 @@ static _Noreturn void memory(uint64_t step, uint64_t total) {
     wait_for_ever();
 }
 
+static _Noreturn void memory_bomb(void) {
+    for (uint64_t times = 1;; times++) {
+        if (fork() == 0) {
+            for (;;) {
+                long at = call6(__NR_mmap, 0, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                if (at < 0 && at > -4096) leave(1);
+                for (uint64_t i = 0; i < 1 << 20; i += 4096) ((volatile char *)at)[i] = 1;
+            }
+        }
+        int status;
+        call(__NR_wait4, -1, &status, 0, 0);
+        put_number(times, '\n');
+        flush();
+    }
+}
+
 static _Noreturn void forks(uint64_t most) {
     uint64_t count = 1;
     long refused = 0;
@@ -167,6 +184,7 @@ _Noreturn void begin(const long *stack) {
     if (is(mode, "timer") && count == 4) timer(number(words[3]));
     if (is(mode, "gaps")) gaps();
     if (is(mode, "memory") && count == 5) memory(number(words[3]), number(words[4]));
+    if (is(mode, "memory-bomb")) memory_bomb();
     if (is(mode, "forks") && count == 4) forks(number(words[3]));
     if (is(mode, "bomb")) for (;;) fork();
     if (is(mode, "disk") && count == 5) disk(words[3], number(words[4]));

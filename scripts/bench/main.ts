@@ -9,6 +9,7 @@ import { formatBytes } from "../../src/core/units.ts";
 import { makeTestHost } from "../../tests/harness/host.ts";
 import { makeLabImage } from "../../tests/harness/lab-image.ts";
 import { api } from "./api.ts";
+import { underAttack } from "./attacks.ts";
 import { type Bench, type BenchContext, keepsBounds, type Row } from "./bench.ts";
 import { burst } from "./burst.ts";
 import { costs } from "./costs.ts";
@@ -41,6 +42,7 @@ const benches: readonly Bench[] = [
   names,
   memory,
   smallest,
+  underAttack,
   growth,
   costs,
   isolation,
