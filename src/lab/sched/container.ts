@@ -17,8 +17,6 @@ export interface LoadRequest {
   readonly flags: readonly string[];
   /** What init/load.c is to do: `spin`, `timer 1000`. */
   readonly load: readonly string[];
-  /** Done when it is ready, before it begins. */
-  readonly prepare?: ((cgroup: string) => void) | undefined;
   /** It ends by itself after so many seconds, should nobody be there to end it. */
   readonly atMostSeconds: number;
 }
@@ -98,7 +96,6 @@ export class LoadContainer {
 
   /** Lets it do its work. */
   begin(): void {
-    this.request.prepare?.(this.cgroup);
     this.#child.stdin.write("x");
   }
 

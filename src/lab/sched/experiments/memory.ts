@@ -1,5 +1,3 @@
-import { writeFileSync } from "node:fs";
-import { join } from "../../../core/join.ts";
 import type { LoadContainer } from "../container.ts";
 import type { Experiment } from "../experiment.ts";
 import type { Finding, Plot } from "../finding.ts";
@@ -69,15 +67,12 @@ async function hardLimit(bench: Workbench): Promise<Grown> {
   };
 }
 
-/** v2: the pace below and above memory.high, which mdocker sets by hand here: it has no flag for it. */
+/** v2: the pace below and above memory.high. */
 async function highLimit(bench: Workbench): Promise<Grown> {
-  if (bench.host.driver !== "v2") throw new Error("cgroup v1 has no memory.high");
-  const { root } = bench.host;
   const [one] = await bench.start({
     label: "memory.high",
-    flags: [],
+    flags: ["--memory-high", limit],
     load: ["memory", String(stepKib), String(totalKib)],
-    prepare: (cgroup) => writeFileSync(join(root, cgroup, "memory.high"), String(limitKib * 1024)),
   });
   if (one === undefined) throw new Error("nothing was started");
   await bench.until(() => stepsOf(one).some(({ kib }) => kib >= limitKib - 1024));
@@ -93,7 +88,7 @@ async function highLimit(bench: Workbench): Promise<Grown> {
     steps,
     findings: [
       {
-        what: `memory.high ${limit}: a step above it takes longer, times`,
+        what: `--memory-high ${limit}: a step above it takes longer, times`,
         atLeast: 4,
         measured: slow / fast,
         unit: "times",
