@@ -20,13 +20,15 @@ import { namespaces } from "./doctor/namespaces.ts";
 import { optionalParts } from "./doctor/optional-parts.ts";
 import { overlay } from "./doctor/overlay.ts";
 import { privileges } from "./doctor/privileges.ts";
+import { users } from "./doctor/users.ts";
 import { print } from "./output.ts";
 import { instanceOf } from "./program.ts";
 import { isTerminal } from "./terminal.ts";
 
 /** Every check, in the order of a start. */
 export const checks: readonly Check[] = [
-  ...[privileges, kernel, namespaces, overlay, cgroups, limits, libmnl, libseccomp, firewall, links],
+  ...[privileges, kernel, namespaces, overlay, users, cgroups, limits],
+  ...[libmnl, libseccomp, firewall, links],
   ...[bridgeFilter, forwarding, names, ...optionalParts, init, image, disk],
 ];
 

@@ -2,7 +2,7 @@ import type { OciNamespaceType, OciSpec } from "../../core/oci.ts";
 import { seccompAnnotation } from "../spec.ts";
 import { auditCapabilities } from "./capabilities.ts";
 import { auditDevices } from "./devices.ts";
-import { type AuditFacts, type AuditFinding, points, type Severity } from "./finding.ts";
+import { type AuditFacts, type AuditFinding, hasOwnUsers, points, type Severity } from "./finding.ts";
 import { auditMounts } from "./mounts.ts";
 
 /** What a container could do, worst first, and how tight it is: 100 is all that can be had. */
@@ -111,9 +111,12 @@ function auditProcess({ process, linux }: OciSpec): AuditFinding[] {
   const low = (subject: string, could: string, tighten: string): void => {
     found.push({ severity: "low", subject, could, tighten });
   };
-  const mapped = linux.namespaces.some(({ type }) => type === "user");
-  if (process.user.uid === 0 && !mapped)
-    low("user root", "act as root on files of the host that it gets at", "--user 1000:1000");
+  if (process.user.uid === 0 && !hasOwnUsers({ linux }))
+    low(
+      "user root",
+      "act as root on files of the host that it gets at",
+      "--user 1000:1000, or --userns auto: root inside, nobody on the host",
+    );
   if (process.noNewPrivileges !== true)
     found.push({
       severity: "medium",

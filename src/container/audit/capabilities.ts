@@ -1,6 +1,6 @@
 import type { OciSpec } from "../../core/oci.ts";
 import { defaultCapabilities } from "../../security/capabilities.ts";
-import type { AuditFinding, Severity } from "./finding.ts";
+import { type AuditFinding, hasOwnUsers, type Severity } from "./finding.ts";
 
 /** What a capability is good for in a container, where that is more than its own files and processes. */
 const dangers: ReadonlyMap<string, readonly [Severity, string]> = new Map<
@@ -46,6 +46,21 @@ const worse: Readonly<Record<Severity, Severity>> = {
   critical: "critical",
 };
 
+const better: Readonly<Record<Severity, Severity>> = {
+  low: "low",
+  medium: "low",
+  high: "medium",
+  critical: "high",
+};
+
+/**
+ * Those that reach something in a user namespace of its own, too (user_namespaces(7)): the kernel asks for the others in
+ * the host's.
+ */
+const inOwnUsers: ReadonlySet<string> = new Set(
+  ["SYS_ADMIN", "SYS_PTRACE", "NET_RAW", "NET_ADMIN", "IPC_OWNER", "KILL", "CHECKPOINT_RESTORE"], //
+);
+
 /** Those that weigh more where the namespace they act on is the host's. */
 const onHost: ReadonlyMap<string, string> = new Map([
   ["SYS_PTRACE", "pid"],
@@ -63,6 +78,7 @@ export function auditCapabilities(spec: OciSpec): AuditFinding[] {
     const could = "whatever who starts it may: its capabilities are not restricted";
     return [{ severity: "critical", subject: "capabilities", could, tighten: "--cap-drop ALL" }];
   }
+  const ownUsers = hasOwnUsers(spec);
   const found = bounding.flatMap((name): AuditFinding[] => {
     const short = name.replace(/^CAP_/, "");
     const type = onHost.get(short);
@@ -73,6 +89,11 @@ export function auditCapabilities(spec: OciSpec): AuditFinding[] {
       known ??
       (defaultCapabilities.includes(name) ? [] : (["medium", "what this capability allows"] as const));
     if (severity === undefined || could === undefined) return [];
+    if (ownUsers) {
+      if (!inOwnUsers.has(short)) return [];
+      const within = `${could}: where its user namespace reaches, with much code of the kernel`;
+      return [{ severity: better[severity], subject: name, could: within, tighten: `--cap-drop ${short}` }];
+    }
     return [
       {
         severity: host ? worse[severity] : severity,

@@ -1,3 +1,5 @@
+import type { OciSpec } from "../../core/oci.ts";
+
 /** How bad it is: `critical` is as good as root on the host. */
 export type Severity = "critical" | "high" | "medium" | "low";
 
@@ -25,4 +27,13 @@ export interface AuditFacts {
   readonly volumes?: string | undefined;
   /** The container's own directory. */
   readonly directory?: string | undefined;
+}
+
+/** True where root inside is nobody of the host: a user namespace of its own, which does not map the host's root. */
+export function hasOwnUsers({ linux }: Pick<OciSpec, "linux">): boolean {
+  const maps = linux.uidMappings ?? [];
+  return (
+    linux.namespaces.some(({ type }) => type === "user") &&
+    !maps.some(({ hostID, size }) => hostID === 0 && size > 0)
+  );
 }

@@ -8,6 +8,7 @@ import { links } from "../../../src/cli/doctor/links.ts";
 import { names } from "../../../src/cli/doctor/names.ts";
 import { namespaces } from "../../../src/cli/doctor/namespaces.ts";
 import { privileges } from "../../../src/cli/doctor/privileges.ts";
+import { users } from "../../../src/cli/doctor/users.ts";
 import { checks, examine, renderFindings } from "../../../src/cli/doctor.ts";
 
 const all = "CapEff:\t000001ffffffffff\n";
@@ -29,6 +30,22 @@ function ground(files: Readonly<Record<string, string>>, more: Partial<Ground> =
 const look = async (check: Check, on: Ground): Promise<Finding> => check.look(on);
 
 describe("checks", () => {
+  test("users: namespaces, and ids for them; without root the filesystem cannot be tried", async () => {
+    const nobody = { uid: 1000 };
+    expect(await look(users, ground({}, nobody))).toMatchObject({ level: "ok" });
+    const ids = { "/etc/subuid": "mdocker:700000:131072\n", "/etc/subgid": "mdocker:700000:131072\n" };
+    expect((await look(users, ground(ids, nobody))).found).toBe(
+      "ids for 2 containers with --userns auto, from 700000 on",
+    );
+    const closed = { "/proc/sys/user/max_user_namespaces": "0\n" };
+    expect(await look(users, ground(closed, nobody))).toMatchObject({ level: "info" });
+    const without = ground({}, { ...nobody, exists: () => false });
+    expect(await look(users, without)).toMatchObject({
+      level: "info",
+      found: expect.stringMatching(/^no user namespaces/),
+    });
+  });
+
   test.each([
     ["5.10.0-1-amd64", "ok"],
     ["6.1.0", "ok"],

@@ -37,6 +37,30 @@ describe("an audit", () => {
     expect(score).toBeGreaterThan(90);
   });
 
+  test("of users of its own weighs what root and capabilities may less", () => {
+    const ids = { uid: 300_000, gid: 300_000, size: 65_536 };
+    const changes = { capAdd: ["SYS_ADMIN", "SYS_MODULE"] };
+    const asked = request({ ...changes, namespaces: { user: ids } });
+    const security = planSecurity({ root: "/nowhere" }, { ...asked, uid: 0 }, everything);
+    const spec = buildSpec(asked, facts({ security }));
+    const own = audit(
+      {
+        ...spec,
+        linux: {
+          ...spec.linux,
+          namespaces: [...spec.linux.namespaces.filter(({ type }) => type !== "user"), { type: "user" }],
+          uidMappings: [{ containerID: 0, hostID: ids.uid, size: ids.size }],
+        },
+      },
+      { ports: [] },
+    );
+    expect(subjects(own, "critical")).toEqual([]);
+    expect(subjects(own, "high")).toEqual(["CAP_SYS_ADMIN"]);
+    expect(own.findings.map(({ subject }) => subject)).not.toContain("user root");
+    expect(subjects(auditOf(changes), "critical")).toEqual(["CAP_SYS_MODULE", "CAP_SYS_ADMIN"]);
+    expect(subjects(auditOf(changes), "low")).toContain("user root");
+  });
+
   test("of --privileged is at the end", () => {
     const result = auditOf({ privileged: true });
     expect(result.score).toBe(0);
