@@ -153,9 +153,13 @@ function joinCgroups(builder: ProgramBuilder, facts: ProgramFacts): void {
  * to the cgroup that a process is in when it takes it, and stays there.
  */
 function openMemory(builder: ProgramBuilder, { own, outside }: SetUpPlace): { out: StepRef; back: StepRef } {
-  const opened = (file: string, reason: string): StepRef =>
-    builder.add("child", open(file, openFlags.O_WRONLY, { reason, label: `open ${file}` }));
-  return { out: opened(outside, "to build the root outside"), back: opened(own, "to come back then") };
+  const opened = (file: string, reason: string, tolerate: readonly string[] = []): StepRef =>
+    builder.add("child", open(file, openFlags.O_WRONLY, { reason, tolerate, label: `open ${file}` }));
+  return {
+    // Who may not leave builds it within the limit, as others do.
+    out: opened(outside, "to build the root outside", ["EACCES", "EPERM", "ENOENT", "EROFS"]),
+    back: opened(own, "to come back then"),
+  };
 }
 
 function joinOthers(builder: ProgramBuilder, spec: OciSpec): void {
@@ -292,7 +296,11 @@ function addChild(builder: ProgramBuilder, facts: ProgramFacts): StepRef | undef
   joinOthers(builder, spec);
   if (memory !== undefined) {
     const reason = "what the kernel needs to build the root is not taken from so small a limit";
-    builder.add("child", write(memory.out, "0", { reason, label: "leave the memory cgroup" }));
+    const tolerate = ["EBADF", "EACCES", "EBUSY", "EOPNOTSUPP"];
+    builder.add(
+      "child",
+      write(memory.out, "0", { reason, tolerate, skip: 1, label: "leave the memory cgroup" }),
+    );
     builder.add("child", close(memory.out, "outside"));
   }
   addMounts(builder, facts);

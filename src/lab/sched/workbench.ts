@@ -75,7 +75,8 @@ export class Workbench {
 
   /** Starts containers, waits until all are ready, and lets all begin at once. */
   async start(...requests: readonly Omit<LoadRequest, "atMostSeconds">[]): Promise<LoadContainer[]> {
-    const atMostSeconds = Math.ceil(this.seconds) + spareSeconds;
+    // Some are watched twice.
+    const atMostSeconds = Math.ceil(3 * this.seconds) + spareSeconds;
     const started = requests.map((request) => {
       this.#signal.throwIfAborted();
       this.#serial += 1;
