@@ -5,6 +5,7 @@ import { join } from "../src/core/join.ts";
 import { attachDeviceProgram } from "../src/sys/bpf.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import type { LimitTarget } from "./limit.ts";
+import { grantRealTime } from "./v1/real-time.ts";
 
 /** What is done to set up a cgroup. Every action also says what it is, for `--explain`. */
 export type CgroupAction = PlannedAction &
@@ -14,6 +15,13 @@ export type CgroupAction = PlannedAction &
     | { readonly op: "enable"; readonly directory: string; readonly controllers: readonly string[] }
     /** v1 cpusets are born empty, and nothing can run in them: copies the parent's value if there is none. */
     | { readonly op: "inherit"; readonly parent: string; readonly directory: string; readonly file: string }
+    /** v1: real-time CPU time for the cgroup above a container's, a part of the time. */
+    | {
+        readonly op: "grant";
+        readonly parent: string;
+        readonly child: string;
+        readonly part: number;
+      }
     | {
         readonly op: "write";
         readonly directory: string;
@@ -141,6 +149,9 @@ export function performCgroup(action: CgroupAction): void {
       break;
     case "inherit":
       inherit(action.parent, action.directory, action.file);
+      break;
+    case "grant":
+      grantRealTime(action.parent, action.child, action.part);
       break;
     case "write":
       write(action.directory, action.option, action.targets);

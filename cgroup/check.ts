@@ -61,7 +61,8 @@ function checkMemory(
     throw new UsageError(`--memory-swap: ${swap}: needs --memory: it is memory and swap together`);
 }
 
-function checkCpu({ shares, quota, period, cpus, mems }: NonNullable<OciResources["cpu"]>): void {
+function checkCpu(cpu: NonNullable<OciResources["cpu"]>): void {
+  const { shares, quota, period, realtimeRuntime, realtimePeriod, cpus, mems } = cpu;
   expectRange("--cpu-shares", shares, 0, Number.MAX_SAFE_INTEGER, "a whole number from 2 to 262144");
   expectRange("--cpu-period", period || undefined, 1000, 1_000_000, "1000 to 1000000 microseconds");
   if (quota !== -1) {
@@ -73,6 +74,9 @@ function checkCpu({ shares, quota, period, cpus, mems }: NonNullable<OciResource
       "at least 1000 microseconds, or -1",
     );
   }
+  const most = realtimePeriod || 1_000_000;
+  expectRange("--cpu-rt-period", realtimePeriod || undefined, 1, Number.MAX_SAFE_INTEGER, "microseconds");
+  expectRange("--cpu-rt-runtime", realtimeRuntime, 0, most, `0 to its period of ${most} microseconds`);
   expectList("--cpuset-cpus", cpus);
   expectList("--cpuset-mems", mems);
 }

@@ -7,7 +7,7 @@ import { readFileIfAny } from "./processes.ts";
 import { deviceProgram } from "./v2/device-program.ts";
 
 /** Something that cannot be had on this host. */
-export interface Shortcoming {
+interface Shortcoming {
   /** Options or features: `--memory-swap`. */
   readonly what: string;
   readonly why: string;

@@ -14,6 +14,9 @@ import { v1Limits } from "./v1/limits.ts";
 import { deviceProgram } from "./v2/device-program.ts";
 import { v2Limits } from "./v2/limits.ts";
 
+/** cpu.rt_period_us of a new cgroup, in microseconds. */
+const usualRealTimePeriod = 1_000_000;
+
 /** A fresh cgroup is unlimited: to say so once more needs neither a write nor the controller. */
 function isLimiting({ targets }: Limit): boolean {
   return !targets.every(({ values }) => values.every((value) => value === "max" || value === "-1"));
@@ -120,6 +123,31 @@ export function makeV1(host: V1Host, controller: string, path: string): CgroupAc
   return actions;
 }
 
+/** v1: real-time CPU time for the cgroups above, which have none of their own. */
+export function grantsV1(
+  host: V1Host,
+  path: string,
+  { cpu }: OciResources,
+  limits: readonly Limit[],
+): CgroupAction[] {
+  if (!cpu?.realtimeRuntime || !limits.some(({ option }) => option === "--cpu-rt-runtime")) return [];
+  const part = cpu.realtimeRuntime / (cpu.realtimePeriod || usualRealTimePeriod);
+  const parts = path.split("/");
+  return parentsOf(path).map((above, i) => {
+    const parent = join(host.controllers.get("cpu") ?? "", above);
+    return {
+      kind: "cgroup",
+      by: "parent",
+      op: "grant",
+      parent,
+      child: parts[i + 1] ?? "",
+      part,
+      text: `write what its children need to ${join(parent, "cpu.rt_runtime_us")}`,
+      reason: "a new cgroup has no real-time CPU time to give",
+    };
+  });
+}
+
 function planV1(host: V1Host, path: string, resources: OciResources): CgroupAction[] {
   const limits = limitsV1(resources);
   for (const limit of limits) requireController(host, limit);
@@ -128,6 +156,7 @@ function planV1(host: V1Host, path: string, resources: OciResources): CgroupActi
     const own = limits.filter((limit) => host.controllers.get(limit.controller) === mountPoint);
     return [
       ...makeV1(host, controller, path),
+      ...grantsV1(host, path, resources, own),
       ...own.map((limit) => limitAction(join(mountPoint, path), limit)),
     ];
   });

@@ -8,7 +8,7 @@ import { checkResources } from "./check.ts";
 import type { CgroupHost, V1Host, V2Host } from "./host.ts";
 import type { Limit } from "./limit.ts";
 import { checkPath, homeDirectory } from "./place.ts";
-import { enableV2, limitAction, makeV1, requireController, v2Needs } from "./plan.ts";
+import { enableV2, grantsV1, limitAction, makeV1, requireController, v2Needs } from "./plan.ts";
 import { adopt, readFileIfAny } from "./processes.ts";
 import { makeRoom } from "./shrink.ts";
 import { readStats, readUsage } from "./stats.ts";
@@ -59,16 +59,15 @@ function updateV1(host: V1Host, path: string, resources: OciResources, writer: W
   const now = readStats(host, path).memory?.limit ?? Number.POSITIVE_INFINITY;
   const limits = inOrder(v1Limits(resources), wanted !== undefined && (wanted < 0 || wanted > now));
   for (const limit of limits) requireController(host, limit);
+  const grants = grantsV1(host, path, resources, limits);
   for (const limit of limits) {
     const directory = join(host.controllers.get(limit.controller) ?? "", path);
-    if (existsSync(directory)) {
-      writer.write(directory, limit);
-      continue;
-    }
+    const isNew = !existsSync(directory);
     // A hierarchy it had no need of so far: made with its limit, and only then joined.
-    for (const action of makeV1(host, limit.controller, path)) performCgroup(action);
+    if (isNew) for (const action of makeV1(host, limit.controller, path)) performCgroup(action);
+    if (limit.option === "--cpu-rt-runtime") for (const action of grants) performCgroup(action);
     writer.write(directory, limit);
-    adopt(homeDirectory(host, path), directory);
+    if (isNew) adopt(homeDirectory(host, path), directory);
   }
 }
 

@@ -63,6 +63,12 @@ function cpuLimits(read: Read): LimitInForce[] {
     const of = { name: "CPU weight", option: "--cpu-shares", file: "cpu.shares", unit: "weight" } as const;
     found.push({ ...of, limit: shares, hits: [] });
   }
+  const realTime = countIn(read("cpu", "cpu.rt_runtime_us"));
+  if (realTime !== undefined && realTime > 0) {
+    const of = { name: "real-time CPU", option: "--cpu-rt-runtime", file: "cpu.rt_runtime_us" } as const;
+    const every = countIn(read("cpu", "cpu.rt_period_us"));
+    found.push({ ...of, unit: "list", limit: `${realTime} of ${every} us`, hits: [] });
+  }
   return [...found, ...cpuSetRows((file) => read("cpuset", file))];
 }
 

@@ -53,7 +53,7 @@ function cpuLimits(cpu: NonNullable<OciResources["cpu"]>): Limit[] {
   if (cpu.realtimePeriod) {
     add("--cpu-rt-period", "cpu", "cpu.rt_period_us", cpu.realtimePeriod, "period of the real-time budget");
   }
-  if (cpu.realtimeRuntime) {
+  if (cpu.realtimeRuntime !== undefined) {
     add("--cpu-rt-runtime", "cpu", "cpu.rt_runtime_us", cpu.realtimeRuntime, "real-time CPU time per period");
   }
   if (cpu.cpus) add("--cpuset-cpus", "cpuset", "cpuset.cpus", cpu.cpus, "it runs on these CPUs only");

@@ -208,7 +208,7 @@ describe("what cannot be enforced is an error", () => {
   const wrong: readonly (readonly [string, OciResources])[] = [
     ["--cpuset-cpus", { cpu: { cpus: "4095" } }],
     ["--device-read-bps", { blockIO: { throttleReadBpsDevice: [{ major: 4000, minor: 1, rate: 1 }] } }],
-    ["memory.nothing", { unified: { "memory.nothing": "1" } }],
+    ["--cgroup-conf memory.nothing", { unified: { "memory.nothing": "1" } }],
   ];
   test.each(wrong)("%s", (option, resources) => {
     let thrown: unknown;

@@ -12,6 +12,8 @@ export function collectLimits(collected: Collected, body: ResourcesBody, where: 
     "cpu-shares": "CpuShares",
     "cpu-quota": "CpuQuota",
     "cpu-period": "CpuPeriod",
+    "cpu-rt-runtime": "CpuRealtimeRuntime",
+    "cpu-rt-period": "CpuRealtimePeriod",
     "pids-limit": "PidsLimit",
     "blkio-weight": "BlkioWeight",
   } as const;

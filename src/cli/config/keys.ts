@@ -104,6 +104,8 @@ export const cgroupKeys: ReadonlyMap<string, ConfigKey> = new Map([
   ["cpu_shares", text("cpu-shares")],
   ["cpu_quota", text("cpu-quota")],
   ["cpu_period", text("cpu-period")],
+  ["cpu_rt_runtime", text("cpu-rt-runtime")],
+  ["cpu_rt_period", text("cpu-rt-period")],
   ["cpuset", text("cpuset-cpus")],
   ["cpuset_mems", text("cpuset-mems")],
   ["pids", text("pids-limit")],

@@ -10,6 +10,8 @@ export const cpuOptions: OptionTable = {
     { flags: "-c, --cpu-shares <number>", about: "weight against other containers; 1024 is usual" },
     { flags: "--cpu-quota <microseconds>", about: "CPU time in each period; -1 is unlimited" },
     { flags: "--cpu-period <microseconds>", about: "length of a period; 100000 unless given" },
+    { flags: "--cpu-rt-runtime <microseconds>", about: "real-time CPU time in each period (cgroup v1 only)" },
+    { flags: "--cpu-rt-period <microseconds>", about: "length of that period; 1000000 unless given" },
     { flags: "--cpuset-cpus <list>", about: "run on these CPUs only: 0-2,4" },
     { flags: "--cpuset-mems <list>", about: "use memory of these NUMA nodes only" },
   ],
@@ -52,12 +54,15 @@ export function readCpu(flags: Flags): OciResources["cpu"] | undefined {
   if (quota !== undefined && time > 0 && time < 1000) refuse(quota, "at least 1000 microseconds, or -1");
   const length = period === undefined ? 0 : wholeNumber(period, 0, 1_000_000);
   if (period !== undefined && length > 0 && length < 1000) refuse(period, "1000 to 1000000 microseconds");
+  const [budget, every] = [flags.one("cpu-rt-runtime"), flags.one("cpu-rt-period")];
   const [cores, nodes] = [flags.one("cpuset-cpus"), flags.one("cpuset-mems")];
   const found = {
     ...field("shares", weight === 0 ? undefined : weight),
     ...field("quota", time === 0 ? undefined : time),
     ...field("period", length === 0 ? undefined : length),
     ...(cpus === undefined ? {} : parseCpus(cpus)),
+    ...field("realtimeRuntime", budget === undefined ? undefined : wholeNumber(budget, 0)),
+    ...field("realtimePeriod", every === undefined ? undefined : wholeNumber(every, 1)),
     ...field("cpus", cores === undefined ? undefined : parseList(cores)),
     ...field("mems", nodes === undefined ? undefined : parseList(nodes)),
   };

@@ -20,6 +20,8 @@ const changeable: ReadonlySet<string> = new Set([
   "cpu-shares",
   "cpu-quota",
   "cpu-period",
+  "cpu-rt-runtime",
+  "cpu-rt-period",
   "cpuset-cpus",
   "cpuset-mems",
   "pids-limit",

@@ -73,6 +73,8 @@ export interface ResourcesBody {
   readonly CpuShares?: Maybe<number>;
   readonly CpuQuota?: Maybe<number>;
   readonly CpuPeriod?: Maybe<number>;
+  readonly CpuRealtimeRuntime?: Maybe<number>;
+  readonly CpuRealtimePeriod?: Maybe<number>;
   readonly CpusetCpus?: Maybe<string>;
   readonly CpusetMems?: Maybe<string>;
   readonly PidsLimit?: Maybe<number>;

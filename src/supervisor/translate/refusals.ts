@@ -21,11 +21,6 @@ const hostRefusals: readonly Refusal[] = [
   { fields: "Runtime", allowed: ["mdocker"], why: "there is one runtime here" },
   { fields: "Isolation", allowed: ["default", "process"], why: "this is Linux" },
   { fields: "KernelMemory KernelMemoryTCP", allowed: [], why: "kernel memory counts as memory" },
-  {
-    fields: "CpuRealtimePeriod CpuRealtimeRuntime",
-    allowed: [],
-    why: "real-time scheduling is not handed out",
-  },
   { fields: "Annotations", allowed: [], why: "containers have labels" },
 ];
 

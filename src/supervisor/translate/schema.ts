@@ -27,7 +27,7 @@ const rates = list({ Path: name, Rate: some });
 const limits: Readonly<Record<string, Schema>> = {
   ...each(
     number,
-    "Memory MemoryReservation MemorySwap NanoCpus CpuShares CpuQuota CpuPeriod PidsLimit BlkioWeight MemorySwappiness",
+    "Memory MemoryReservation MemorySwap NanoCpus CpuShares CpuQuota CpuPeriod PidsLimit BlkioWeight MemorySwappiness CpuRealtimeRuntime CpuRealtimePeriod",
   ),
   ...each(text, "CpusetCpus CpusetMems"),
   BlkioWeightDevice: list({ Path: name, Weight: some }),

@@ -256,6 +256,10 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
     { resources: { memory: { limit: 67108864, swap: -1, reservation: 33554432 } } },
   ],
   ["--memory 0", {}],
+  [
+    "--cpu-rt-runtime 9000 --cpu-rt-period 500000",
+    { resources: { cpu: { realtimeRuntime: 9000, realtimePeriod: 500_000 } } },
+  ],
   ["--memory-swappiness 0", { resources: { memory: { swappiness: 0 } } }],
   [
     "--memory-high 48m --memory-min 1m --oom-group --cgroup-conf hugetlb.2MB.max=0",
