@@ -122,5 +122,10 @@ export function checkResources(resources: OciResources, update = false): void {
   if (blockIO !== undefined) checkBlockIO(blockIO);
   expectRange("--pids-limit", pids?.limit, -1, maxPids, `1 to ${maxPids}, or -1 for unlimited`);
   for (const name of Object.keys(unified ?? {})) checkUnified(name);
+  for (const { pageSize, limit } of resources.hugepageLimits ?? []) {
+    if (!/^\d{1,4}[KMG]B$/.test(pageSize))
+      throw new UsageError(`--hugetlb-limit: ${pageSize}: expected a size of huge pages such as 2MB`);
+    expectRange("--hugetlb-limit", limit, -1, Number.MAX_SAFE_INTEGER, "a size, or -1 for unlimited");
+  }
   checkOrder(resources);
 }

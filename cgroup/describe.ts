@@ -33,6 +33,7 @@ const optionsOf = {
 function missingControllers(host: CgroupHost): Shortcoming[] {
   const block = host.driver === "v2" ? "io" : "blkio";
   const needed: [string, string][] = [
+    ["hugetlb", "--hugetlb-limit"],
     ...Object.entries(optionsOf),
     [block, "--blkio-weight, --device-read-bps and the like"],
   ];

@@ -1,6 +1,7 @@
 import { join } from "../../src/core/join.ts";
 import { countIn } from "../count.ts";
 import type { V1Host } from "../host.ts";
+import { hugePageRows } from "../huge-pages.ts";
 import type { LimitInForce } from "../in-force.ts";
 import { keyed } from "../keyed.ts";
 import { cpuSetRows, processRows, weightRows } from "../limit-rows.ts";
@@ -96,6 +97,8 @@ export function readV1InForce(host: V1Host, path: string): LimitInForce[] {
     const directory = directoryFor(host, controller, path);
     return directory === undefined ? undefined : readFileIfAny(join(directory, file));
   };
-  const found = [...memoryLimits(read), ...processRows((file) => read("pids", file))];
+  const files = { most: "limit_in_bytes", used: "usage_in_bytes", hits: "failcnt" };
+  const hugePages = hugePageRows((file) => read("hugetlb", file), files);
+  const found = [...memoryLimits(read), ...hugePages, ...processRows((file) => read("pids", file))];
   return found.length === 0 ? [] : [...found, ...cpuLimits(read), ...blockLimits(read)];
 }

@@ -1,4 +1,5 @@
 import type { OciResources, OciThrottleDevice } from "../../src/core/oci.ts";
+import { hugePageLimits } from "../huge-pages.ts";
 import { type Limit, limit } from "../limit.ts";
 
 function memoryLimits(memory: NonNullable<OciResources["memory"]>): Limit[] {
@@ -105,7 +106,7 @@ function blockLimits(io: NonNullable<OciResources["blockIO"]>): Limit[] {
 }
 
 /** The limits as files of cgroup v1, in an order that the kernel accepts on a fresh cgroup. Device rules are apart. */
-export function v1Limits({ memory, cpu, pids, blockIO }: OciResources): Limit[] {
+export function v1Limits({ memory, cpu, pids, blockIO, hugepageLimits }: OciResources): Limit[] {
   const limits: Limit[] = [];
   if (memory !== undefined) limits.push(...memoryLimits(memory));
   if (pids !== undefined) {
@@ -114,5 +115,6 @@ export function v1Limits({ memory, cpu, pids, blockIO }: OciResources): Limit[] 
   }
   if (cpu !== undefined) limits.push(...cpuLimits(cpu));
   if (blockIO !== undefined) limits.push(...blockLimits(blockIO));
+  limits.push(...hugePageLimits(hugepageLimits, "limit_in_bytes"));
   return limits;
 }

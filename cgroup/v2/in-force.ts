@@ -1,6 +1,7 @@
 import { join } from "../../src/core/join.ts";
 import { countIn } from "../count.ts";
 import type { V2Host } from "../host.ts";
+import { hugePageRows } from "../huge-pages.ts";
 import type { GivenLimits, LimitInForce } from "../in-force.ts";
 import { cpuSetRows, hitsIn, processRows, type ReadFile, weightRows } from "../limit-rows.ts";
 import { readFileIfAny } from "../processes.ts";
@@ -95,5 +96,12 @@ function blockLimits(read: ReadFile): LimitInForce[] {
 
 export function readV2InForce(host: V2Host, path: string, given: GivenLimits): LimitInForce[] {
   const read: ReadFile = (file) => readFileIfAny(join(host.root, path, file));
-  return [...memoryLimits(read, given), ...processRows(read), ...cpuLimits(read), ...blockLimits(read)];
+  const files = { most: "max", used: "current", hits: "events" };
+  return [
+    ...memoryLimits(read, given),
+    ...hugePageRows(read, files),
+    ...processRows(read),
+    ...cpuLimits(read),
+    ...blockLimits(read),
+  ];
 }

@@ -1,6 +1,7 @@
 import type { OciResources } from "../../src/core/oci.ts";
 import { CannotEnforceError } from "../cannot-enforce.ts";
 import { weightOfShares } from "../cpu.ts";
+import { hugePageLimits } from "../huge-pages.ts";
 import { type Limit, limit } from "../limit.ts";
 import { optionOf } from "../unified.ts";
 
@@ -107,7 +108,7 @@ function reasonOf(file: string): string {
 }
 
 /** The limits as files of cgroup v2. Device rules are apart: they are a program, not a file. */
-export function v2Limits({ memory, cpu, pids, blockIO, unified }: OciResources): Limit[] {
+export function v2Limits({ memory, cpu, pids, blockIO, hugepageLimits, unified }: OciResources): Limit[] {
   const limits: Limit[] = [];
   if (memory !== undefined) limits.push(...memoryLimits(memory));
   if (pids !== undefined) {
@@ -115,6 +116,7 @@ export function v2Limits({ memory, cpu, pids, blockIO, unified }: OciResources):
   }
   if (cpu !== undefined) limits.push(...cpuLimits(cpu));
   if (blockIO !== undefined) limits.push(...blockLimits(blockIO));
+  limits.push(...hugePageLimits(hugepageLimits, "max"));
   for (const [file, value] of Object.entries(unified ?? {})) {
     limits.push(limit(optionOf(file), file.slice(0, file.indexOf(".")), file, value, reasonOf(file)));
   }

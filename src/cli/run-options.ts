@@ -6,6 +6,7 @@ import { cpuOptions } from "./options/cpu.ts";
 import { environmentOptions } from "./options/environment.ts";
 import { fileOptions } from "./options/files.ts";
 import { healthOptions } from "./options/health.ts";
+import { hugePageOptions } from "./options/huge-pages.ts";
 import { identityOptions } from "./options/identity.ts";
 import { deviceOptions, namespaceOptions } from "./options/isolation.ts";
 import { lifeOptions } from "./options/life.ts";
@@ -39,6 +40,7 @@ export const runOptions: readonly OptionTable[] = [
   resolverOptions,
   memoryOptions,
   unifiedOptions,
+  hugePageOptions,
   cpuOptions,
   blockIoOptions,
   processOptions,

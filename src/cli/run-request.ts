@@ -9,6 +9,7 @@ import { readCommand } from "./options/command.ts";
 import { readCpu, readCpus } from "./options/cpu.ts";
 import { readEnvironment } from "./options/environment.ts";
 import { readFiles } from "./options/files.ts";
+import { readHugePages } from "./options/huge-pages.ts";
 import { readIdentity } from "./options/identity.ts";
 import { readIsolation } from "./options/isolation.ts";
 import { type Life, readLife } from "./options/life.ts";
@@ -95,6 +96,7 @@ export async function buildRequest(
       ...field("cpu", readCpu(flags)),
       ...field("pids", readPids(flags)),
       ...field("blockIO", readBlockIo(flags, view)),
+      ...field("hugepageLimits", readHugePages(flags)),
       ...field("unified", readUnified(flags)),
     },
     ...field("cpus", readCpus(flags)),

@@ -1,6 +1,6 @@
 import type { OciResources } from "../core/oci.ts";
 
-const groups = ["memory", "cpu", "pids", "blockIO", "unified"] as const;
+const groups = ["memory", "cpu", "pids", "blockIO", "hugepageLimits", "unified"] as const;
 const lists = [
   "throttleReadBpsDevice",
   "throttleWriteBpsDevice",
@@ -31,8 +31,12 @@ function mergeBlock(before: BlockLimits, changes: BlockLimits): BlockLimits {
 /** The groups of limits that are changed, each whole: the kernel judges the limits of one together. */
 export function changedGroups(before: OciResources, changes: OciResources): OciResources {
   return Object.fromEntries(
-    groups.flatMap((name) => {
+    groups.flatMap((name): [string, unknown][] => {
       if (changes[name] === undefined) return [];
+      if (name === "hugepageLimits") {
+        const list = [...(before[name] ?? []), ...(changes[name] ?? [])];
+        return [[name, [...new Map(list.map((one) => [one.pageSize, one])).values()]]];
+      }
       const merged =
         name === "blockIO"
           ? mergeBlock(before.blockIO ?? {}, changes.blockIO ?? {})

@@ -132,6 +132,8 @@ export interface OciResources {
     readonly throttleWriteIOPSDevice?: readonly OciThrottleDevice[];
   };
   readonly devices?: readonly OciDeviceRule[];
+  /** `pageSize` as the kernel names it: 2MB, 1GB. */
+  readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[];
   /** cgroup v2 files by name, written as they are. */
   readonly unified?: Readonly<Record<string, string>>;
 }

@@ -97,6 +97,7 @@ export const cgroupKeys: ReadonlyMap<string, ConfigKey> = new Map([
   ["memory_high", text("memory-high")],
   ["memory_min", text("memory-min")],
   ["memory_swappiness", text("memory-swappiness")],
+  ["hugetlb_limit", pairs("hugetlb-limit")],
   ["oom_group", text("oom-group")],
   ["cgroup_conf", pairs("cgroup-conf")],
   ["oom_kill_disable", text("oom-kill-disable")],

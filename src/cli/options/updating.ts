@@ -7,6 +7,7 @@ import { field } from "../number.ts";
 import type { OptionTable } from "../option-row.ts";
 import { blockIoOptions, readBlockIo } from "./block-io.ts";
 import { cpuOptions, readCpu, readCpus } from "./cpu.ts";
+import { hugePageOptions, readHugePages } from "./huge-pages.ts";
 import { memoryOptions, readMemory } from "./memory.ts";
 import { processOptions, readPids } from "./processes.ts";
 import { parseRestart } from "./restart.ts";
@@ -36,13 +37,14 @@ const changeable: ReadonlySet<string> = new Set([
   "memory-min",
   "oom-group",
   "cgroup-conf",
+  "hugetlb-limit",
 ]);
 
 /** The options of `update`: those limits of `run` that can be changed of a container that runs, and when it restarts. */
 export const updateOptions: readonly OptionTable[] = [
   {
     heading: "Limits:",
-    rows: [memoryOptions, unifiedOptions, cpuOptions, blockIoOptions, processOptions]
+    rows: [memoryOptions, unifiedOptions, cpuOptions, blockIoOptions, processOptions, hugePageOptions]
       .flatMap(({ rows }) => rows)
       .filter(({ flags }) => changeable.has(/--([\w-]+)/.exec(flags)?.[1] ?? "")),
   },
@@ -59,6 +61,7 @@ export function readUpdate(flags: Flags, view: HostView): UpdateRequest {
     ...field("cpu", readCpu(flags)),
     ...field("pids", readPids(flags)),
     ...field("blockIO", readBlockIo(flags, view)),
+    ...field("hugepageLimits", readHugePages(flags)),
     ...field("unified", readUnified(flags)),
   };
   const given = flags.one("restart");

@@ -184,6 +184,17 @@ describe("v2", () => {
     ]);
   });
 
+  test("huge pages: those that are used, and those that are kept for it", () => {
+    const hugepageLimits = [{ pageSize: "2MB", limit: 4 << 20 }];
+    expect(texts(unifiedHost("memory pids hugetlb"), { hugepageLimits }).slice(3)).toEqual([
+      `write 4194304 to ${place}/hugetlb.2MB.max`,
+      `write 4194304 to ${place}/hugetlb.2MB.rsvd.max`,
+    ]);
+    expect(() => planCgroup(host, path, { hugepageLimits })).toThrow(
+      /^cannot enforce --hugetlb-limit: .* does not offer the hugetlb controller/,
+    );
+  });
+
   test("no swap at all is a limit too", () => {
     expect(texts(host, { memory: { limit: 8192, swap: 8192 } })).toContain(
       `write 0 to ${place}/memory.swap.max`,
@@ -238,6 +249,7 @@ describe("limits that make no sense", () => {
       "--memory-min: 8192: expected at most --memory 4096",
       { memory: { limit: 4096 }, unified: { "memory.min": "8192" } },
     ],
+    ["--hugetlb-limit: ../2MB: expected", { hugepageLimits: [{ pageSize: "../2MB", limit: 1 }] }],
     ["--memory-swappiness: 101: expected 0 to 100", { memory: { swappiness: 101 } }],
     ["device rule c 1:3 x", { devices: [{ allow: true, type: "c", major: 1, minor: 3, access: "x" }] }],
   ];

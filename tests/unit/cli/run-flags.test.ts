@@ -260,6 +260,17 @@ const accepted: readonly (readonly [string, Partial<RunRequest>])[] = [
     "--cpu-rt-runtime 9000 --cpu-rt-period 500000",
     { resources: { cpu: { realtimeRuntime: 9000, realtimePeriod: 500_000 } } },
   ],
+  [
+    "--hugetlb-limit 2MB=64m --hugetlb-limit 1g=max --hugetlb-limit 2m=32m",
+    {
+      resources: {
+        hugepageLimits: [
+          { pageSize: "2MB", limit: 33_554_432 },
+          { pageSize: "1GB", limit: -1 },
+        ],
+      },
+    },
+  ],
   ["--memory-swappiness 0", { resources: { memory: { swappiness: 0 } } }],
   [
     "--memory-high 48m --memory-min 1m --oom-group --cgroup-conf hugetlb.2MB.max=0",
@@ -370,6 +381,8 @@ const refused: readonly (readonly [string, string | RegExp])[] = [
   ["-it", /not a TTY/],
   ["--rm --keep", /--rm and --keep contradict/],
   ["-e ==x", "--env: =x: expected NAME or NAME=VALUE, no blanks in the name"],
+  ["--hugetlb-limit 2MB", /^--hugetlb-limit: 2MB: expected SIZE=BYTES/],
+  ["--hugetlb-limit 3m=1g", /^--hugetlb-limit: 3m: expected a size of huge pages/],
   ["--memory-swappiness 101", /^--memory-swappiness: 101: expected a whole number from 0 to 100/],
   ["--memory-high 1k", "--memory-high: 1k: expected at least 4096 bytes (one page), or max"],
   [
