@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { parseDuration } from "../../core/duration.ts";
 import { MdockerError, messageOf, UsageError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { exitCodeOf } from "../../lab/sched/finding.ts";
 import { experiments, type Result, runExperiment } from "../../lab/sched/run.ts";
 import { svgOf } from "../../lab/sched/svg-plot.ts";
 import { ownCpus } from "../../lab/sched/workbench.ts";
@@ -25,8 +26,8 @@ interface SchedFlags {
   readonly json?: boolean;
 }
 
-/** Exit codes of `lab sched`: what the kernel did is no matter of usage or set-up. */
-const [differs, unsteady, interrupted] = [3, 4, 130];
+/** Ctrl-C: 128 and SIGINT. */
+const interrupted = 130;
 const [shortestMs, longestMs] = [500, 60_000];
 
 /** @throws UsageError for a name that there is not */
@@ -75,12 +76,6 @@ function verdictLine(results: readonly Result[]): string {
   return `${parts.join("; ")}\n`;
 }
 
-function exitCode(results: readonly Result[]): number {
-  const verdicts = results.flatMap(({ findings }) => findings.map(({ verdict }) => verdict));
-  if (verdicts.includes("differs")) return differs;
-  return verdicts.includes("unsteady") ? unsteady : 0;
-}
-
 async function perform(command: Command, names: readonly string[], flags: SchedFlags): Promise<void> {
   const wanted = chosen(names);
   const [seconds, cpu] = [secondsOf(flags.duration), cpuOf(flags.cpu)];
@@ -111,7 +106,7 @@ async function perform(command: Command, names: readonly string[], flags: SchedF
   if (flags.json || results.length > 0)
     print(flags.json ? `${JSON.stringify(results, null, 2)}\n` : verdictLine(results));
   if (failures.length > 0) throw new MdockerError(`could not be done here: ${failures.join(", ")}`);
-  process.exitCode = exitCode(results);
+  process.exitCode = exitCodeOf(results.flatMap(({ findings }) => findings.map(({ verdict }) => verdict)));
 }
 
 /** Adds `lab sched`. */

@@ -18,3 +18,6 @@ export function percent(share: number): number {
 
 /** Less than so much of a CPU for all together: others had the rest. */
 export const undisturbed = 0.85;
+
+/** The same where parts of what both had are compared: others take from both alike, until there is little to compare. */
+export const enough = 0.3;

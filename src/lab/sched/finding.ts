@@ -63,3 +63,9 @@ export function verdictOn(attempts: readonly (readonly Finding[])[], at: number)
   });
   return different ? "unsteady" : "differs";
 }
+
+/** What `lab sched` ends with by all verdicts: 3 when the kernel did not do what a limit says, 4 when that is not sure. */
+export function exitCodeOf(verdicts: readonly Verdict[]): number {
+  if (verdicts.includes("differs")) return 3;
+  return verdicts.includes("unsteady") ? 4 : 0;
+}

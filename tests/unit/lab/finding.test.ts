@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Finding, holds, verdictOn } from "../../../src/lab/sched/finding.ts";
+import { exitCodeOf, type Finding, holds, verdictOn } from "../../../src/lab/sched/finding.ts";
 
 function finding(measured: number, more: Partial<Finding> = {}): Finding {
   return { what: "share", expected: 50, tolerance: 5, measured, unit: "%", formula: "1 / 2", ...more };
@@ -28,4 +28,10 @@ describe("a verdict", () => {
   test("the last attempt counts when it holds", () => {
     expect(verdictOn([[finding(80)], [finding(50, { disturbed: true })]], 0)).toBe("holds");
   });
+});
+
+test("the exit code: what differs counts more than what is unsteady", () => {
+  expect(exitCodeOf(["holds", "holds"])).toBe(0);
+  expect(exitCodeOf(["holds", "unsteady"])).toBe(4);
+  expect(exitCodeOf(["unsteady", "differs", "holds"])).toBe(3);
 });

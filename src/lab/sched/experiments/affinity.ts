@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { statFields } from "../../../sys/process.ts";
 import type { LoadContainer } from "../container.ts";
-import { type Experiment, percent, undisturbed } from "../experiment.ts";
+import { type Experiment, enough, percent } from "../experiment.ts";
 import type { Finding, Plot } from "../finding.ts";
 import type { Use, Workbench } from "../workbench.ts";
 
@@ -67,7 +67,7 @@ export const affinity: Experiment = {
         measured: percent((same.use.shares[0] ?? Number.NaN) / same.use.total),
         unit: "%",
         tolerance: 5,
-        disturbed: same.use.total < undisturbed,
+        disturbed: same.use.total < enough,
         formula: "1024 / (1024 + 1024)",
       },
     ];

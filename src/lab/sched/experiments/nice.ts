@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { SetupError } from "../../../core/errors.ts";
 import { statFields } from "../../../sys/process.ts";
 import type { LoadContainer } from "../container.ts";
-import { type Experiment, percent, undisturbed } from "../experiment.ts";
+import { type Experiment, enough, percent } from "../experiment.ts";
 import { sharesOf, weightOfNice } from "../formula.ts";
 import type { Workbench } from "../workbench.ts";
 
@@ -73,7 +73,7 @@ export const nice: Experiment = {
           measured: percent(first / within.total),
           unit: "%",
           tolerance: 5,
-          disturbed: within.total < undisturbed,
+          disturbed: within.total < enough,
           formula: `${weight[0]} / (${weight.join(" + ")})`,
         },
         {
@@ -82,7 +82,7 @@ export const nice: Experiment = {
           measured: percent(other / across.total),
           unit: "%",
           tolerance: 5,
-          disturbed: across.total < undisturbed,
+          disturbed: across.total < enough,
           formula: "1024 / (1024 + 1024)",
         },
       ],

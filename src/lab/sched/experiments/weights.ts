@@ -1,5 +1,5 @@
 import { weightOfShares } from "../../../../cgroup/cpu.ts";
-import { type Experiment, percent, undisturbed } from "../experiment.ts";
+import { type Experiment, enough, percent } from "../experiment.ts";
 import { sharesOf } from "../formula.ts";
 
 const shares = [1024, 512];
@@ -31,7 +31,7 @@ export const weights: Experiment = {
         measured: percent((use.shares[at] ?? Number.NaN) / use.total),
         unit: "%",
         tolerance: 5,
-        disturbed: use.total < undisturbed,
+        disturbed: use.total < enough,
         formula: `${weight[at]} / (${sum})`,
       })),
       plots: [{ title: "part of the CPU", unit: "%", seconds: use.seconds, series: use.series }],
