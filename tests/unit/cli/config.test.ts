@@ -7,6 +7,7 @@ import { splitWords } from "../../../src/cli/config/words.ts";
 import { UsageError } from "../../../src/core/errors.ts";
 import { home } from "../../../src/core/home.ts";
 import { fakeView, request } from "./parse.ts";
+import "../seed.ts";
 
 const whole = `# a web server
 rootfs: ./rootfs

@@ -5,6 +5,7 @@ import type { RunRequest } from "../../../src/container/request.ts";
 import { UsageError } from "../../../src/core/errors.ts";
 import type { PortMapping } from "../../../src/core/port-mapping.ts";
 import { fakeView, parseRun, request } from "./parse.ts";
+import "../seed.ts";
 
 const onTerminal = fakeView({}, { stdin: true, stdout: true });
 

@@ -7,6 +7,7 @@ import { buildSpec } from "../../../src/container/spec.ts";
 import { UsageError } from "../../../src/core/errors.ts";
 import { planSecurity } from "../../../src/security/plan.ts";
 import { facts, request } from "./samples.ts";
+import "../seed.ts";
 
 /** A host that can give everything. */
 const everything = { held: (1n << 41n) - 1n, lastCap: 40 };

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { ArchiveEntry, EntryKind } from "../../../src/container/archive/entry.ts";
 import { readTar } from "../../../src/container/archive/tar-read.ts";
 import { writeTar } from "../../../src/container/archive/tar-write.ts";
+import "../seed.ts";
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   for (const item of items) yield item;

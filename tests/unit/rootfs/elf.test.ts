@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { machineOf, readElf } from "../../../rootfs/elf.ts";
 import { makeElf } from "./make-elf.ts";
+import "../seed.ts";
 
 let folder = "";
 beforeEach(() => {

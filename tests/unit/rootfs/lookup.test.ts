@@ -13,6 +13,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findInLayers, lookUp, readTextInLayers } from "../../../rootfs/lookup.ts";
 import { outputOf } from "../../harness/command.ts";
+import "../seed.ts";
 
 let folder = "";
 let low = "";

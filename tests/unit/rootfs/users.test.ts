@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { chooseUser, parseGroup, parsePasswd } from "../../../rootfs/users.ts";
 import { UsageError } from "../../../src/core/errors.ts";
+import "../seed.ts";
 
 const passwd = parsePasswd(`root:x:0:0:root:/root:/bin/bash
 # a comment

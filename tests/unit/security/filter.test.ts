@@ -5,6 +5,7 @@ import type { OciSeccomp, OciSyscallRule } from "../../../src/core/oci.ts";
 import { compileSeccomp } from "../../../src/security/seccomp/compile.ts";
 import { resolveSyscall } from "../../../src/sys/seccomp.ts";
 import { compatArch, decision, nativeArch, runFilter } from "./bpf-machine.ts";
+import "../seed.ts";
 
 const number = (name: string): number => resolveSyscall(nativeArch, name) ?? expect.fail(`no ${name}`);
 const call = (name: string, ...args: number[]) => ({

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MdockerError, SetupError, UsageError } from "../../../src/core/errors.ts";
 import { parseSecurityOptions } from "../../../src/security/options.ts";
+import "../seed.ts";
 
 const none = () => ({ apparmor: false, selinux: false });
 const both = () => ({ apparmor: true, selinux: true });

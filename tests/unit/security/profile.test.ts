@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../src/core/errors.ts";
 import { parseSeccompProfile } from "../../../src/security/seccomp/profile.ts";
 import { type ProfileTarget, resolveProfile } from "../../../src/security/seccomp/resolve.ts";
+import "../seed.ts";
 
 const parse = (value: unknown) => parseSeccompProfile(JSON.stringify(value), "p.json");
 const base = { defaultAction: "SCMP_ACT_ERRNO" };

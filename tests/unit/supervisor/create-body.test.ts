@@ -4,6 +4,7 @@ import { translateCreate } from "../../../src/cli/api/create.ts";
 import { translators } from "../../../src/cli/api/translators.ts";
 import { MdockerError } from "../../../src/core/errors.ts";
 import type { CreateBody } from "../../../src/supervisor/translate/body.ts";
+import "../seed.ts";
 
 /** What docker run of 20.10 and 28 sends when nothing is asked for: everything is there, and empty. */
 const empty: CreateBody = {

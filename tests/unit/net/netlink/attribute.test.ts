@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Attributes, bytes, joined, nested, text, u8, u16, u32 } from "../../../../net/netlink/attribute.ts";
+import "../../seed.ts";
 
 const hex = (source: Uint8Array): string => Buffer.from(source).toString("hex");
 

@@ -16,6 +16,7 @@ import {
 import { decodeMessages, encodeMessage, type NetlinkRequest } from "../../../../net/netlink/message.ts";
 import { parseNeighbour } from "../../../../net/netlink/neighbour.ts";
 import { newRoute, parseRoute } from "../../../../net/netlink/route.ts";
+import "../../seed.ts";
 
 /** Words of a message as sent with sequence number 1; struct and attribute boundaries are the reader's spaces. */
 function expectBytes(request: NetlinkRequest, ...words: string[]): void {
