@@ -114,7 +114,8 @@ export function declareOptions(
   tables: readonly OptionTable[],
   { words, all }: Declaration = { words: [], all: true },
 ): void {
-  const seen = all ? undefined : mentioned(words);
+  // Help shows them all.
+  const seen = all || words.includes("--help") ? undefined : mentioned(words);
   for (const { heading, rows } of tables) {
     for (const row of rows) {
       if (seen !== undefined) {

@@ -48,12 +48,12 @@ export function changedGroups(before: OciResources, changes: OciResources): OciR
 
 /** The limits to be kept: a rate of 0 takes one back, and is none for the next start. */
 export function withoutLifted(resources: OciResources): OciResources {
-  const { blockIO } = resources;
+  const { blockIO, ...others } = resources;
   if (blockIO === undefined) return resources;
   const kept = Object.entries(blockIO).flatMap(([name, value]) => {
     if (!Array.isArray(value) || name === "weightDevice") return [[name, value]];
     const left = (value as BlockLimits["throttleReadBpsDevice"])?.filter(({ rate }) => rate > 0) ?? [];
     return left.length === 0 ? [] : [[name, left]];
   });
-  return { ...resources, blockIO: Object.fromEntries(kept) as BlockLimits };
+  return kept.length === 0 ? others : { ...others, blockIO: Object.fromEntries(kept) as BlockLimits };
 }

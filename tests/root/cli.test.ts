@@ -130,6 +130,15 @@ describe("the command line", () => {
     );
   });
 
+  test("--help of a command shows its options", async () => {
+    for (const [command, option] of [
+      ["exec", "--workdir"],
+      ["update", "--memory-high"],
+      ["run", "--cgroup-conf"],
+    ] as const)
+      expect((await host.mdocker([command, "--help"])).stdout).toMatch(new RegExp(`^ .*${option} `, "m"));
+  });
+
   test("info counts", async () => {
     const { stdout } = await host.mdocker(["info", "--json"]);
     expect(JSON.parse(stdout)).toMatchObject({ containers: 0, images: 1, root: host.place.root });

@@ -143,6 +143,19 @@ test("less memory than is in use, and cannot be taken back, is refused: nobody i
   await run.ended;
 });
 
+test("what this host cannot enforce is refused of one that does not run, too", async () => {
+  const keep = ["run", "--keep", "--name", "still", "--net", "none", "/bin/true"];
+  expect(await host().mdocker(keep)).toMatchObject({ code: 0 });
+  const flag = isV2 ? ["--memory-swappiness", "7"] : ["--memory-high", "32m"];
+  expect(await host().mdocker(["update", ...flag, "still"])).toMatchObject({
+    ...{ code: 2, stderr: expect.stringMatching(new RegExp(`^mdocker: cannot enforce ${flag[0]}: `)) },
+  });
+  expect(await host().mdocker(["update", "--memory", "32m", "still"])).toMatchObject({ code: 0, stderr: "" });
+  const { stdout } = await host().mdocker(["inspect", "-f", "{{json .resources.memory}}", "still"]);
+  expect(stdout).toBe(`{"limit":${32 << 20}}\n`);
+  expect(await host().mdocker(["rm", "still"])).toMatchObject({ code: 0 });
+});
+
 test("of what has ended, or is not there, one line tells", async () => {
   expect(
     await host().mdocker(["run", "--keep", "--name", "over", "--net", "none", "/bin/true"]),
