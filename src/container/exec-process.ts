@@ -101,6 +101,7 @@ export function execProcess(own: OciProcess, request: ExecRequest, accounts: () 
     cwd: cwd ?? own.cwd,
     ...(capabilities === undefined ? {} : { capabilities }),
     ...(own.noNewPrivileges === undefined ? {} : { noNewPrivileges: own.noNewPrivileges }),
+    ...(own.apparmorProfile === undefined ? {} : { apparmorProfile: own.apparmorProfile }),
     ...(own.rlimits === undefined ? {} : { rlimits: own.rlimits }),
     ...(own.scheduler === undefined ? {} : { scheduler: own.scheduler }),
     ...(own.ioPriority === undefined ? {} : { ioPriority: own.ioPriority }),

@@ -10,6 +10,7 @@ import { removeAt } from "./after.ts";
 import { awaitParent, becomeCommand, dieWithMonitor } from "./command.ts";
 import type { ExecLifetime, ExecRequest } from "./exec-request.ts";
 import { inherited } from "./inherited.ts";
+import { labelCommand } from "./label.ts";
 
 const PR_SET_DUMPABLE = 4;
 const CLONE_NEWPID = cloneFlags.pid;
@@ -60,6 +61,8 @@ interface Opened {
 /** The launcher, later the monitor. */
 function addLaunch(builder: ProgramBuilder, facts: ExecFacts): Opened {
   const add = (step: Parameters<ProgramBuilder["add"]>[1]): StepRef => builder.add("launch", step);
+  const { apparmorProfile } = facts.process;
+  if (apparmorProfile !== undefined) labelCommand(builder, apparmorProfile);
   add(setSignalMask(true, "no signal may end the monitor"));
   add(
     prctl(

@@ -34,6 +34,7 @@ import { addAfter, type Remains } from "./after.ts";
 import { awaitParent, becomeCommand, dieWithMonitor, joinMemory } from "./command.ts";
 import { fifoNames } from "./fifos.ts";
 import { inherited } from "./inherited.ts";
+import { labelCommand } from "./label.ts";
 import { confineInit } from "./privileges.ts";
 import { sharesProcesses } from "./spec.ts";
 import type { UsersProgram } from "./users/program.ts";
@@ -108,6 +109,9 @@ function moveClocks(builder: ProgramBuilder, { linux }: OciSpec): void {
 function addLaunch(builder: ProgramBuilder, facts: ProgramFacts): void {
   const add = (...steps: Parameters<ProgramBuilder["addAll"]>[1][number][]): void =>
     builder.addAll("launch", steps);
+  const { apparmorProfile } = facts.spec.process;
+  // While these files are still ours, whoever we are: those of who is not dumpable are root's.
+  if (apparmorProfile !== undefined) labelCommand(builder, apparmorProfile);
   add(
     setSignalMask(true, "no signal may end the monitor, and pid 1 wants to fetch them"),
     prctl(

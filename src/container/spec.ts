@@ -40,7 +40,7 @@ export interface SpecFacts {
   /** Directory of hosts, hostname and resolv.conf. */
   readonly etc: string;
   readonly cgroupsPath: string;
-  readonly security: Pick<OciSpec["process"], "capabilities" | "noNewPrivileges"> &
+  readonly security: Pick<OciSpec["process"], "capabilities" | "noNewPrivileges" | "apparmorProfile"> &
     Pick<OciSpec["linux"], "maskedPaths" | "readonlyPaths" | "devices"> & {
       readonly deviceRules: OciResources["devices"];
       readonly seccomp?: "unconfined" | { readonly name: string };
@@ -271,6 +271,7 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
       cwd: request.cwd ?? (facts.image.cwd === "" ? "/" : facts.image.cwd),
       ...(security.capabilities === undefined ? {} : { capabilities: security.capabilities }),
       ...(security.noNewPrivileges === undefined ? {} : { noNewPrivileges: security.noNewPrivileges }),
+      ...(security.apparmorProfile === undefined ? {} : { apparmorProfile: security.apparmorProfile }),
       ...(facts.rlimits === undefined ? {} : { rlimits: facts.rlimits }),
       ...(request.oomScoreAdj === undefined ? {} : { oomScoreAdj: request.oomScoreAdj }),
       ...(request.nice === undefined ? {} : { scheduler: { policy: "SCHED_OTHER", nice: request.nice } }),

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { readTextIfAny } from "../core/atomic.ts";
 import { SetupError, UsageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 
@@ -18,18 +19,23 @@ export interface SecurityOptions {
   readonly noNewPrivileges?: boolean | undefined;
   readonly seccomp?: SeccompSource | undefined;
   readonly systemPathsUnconfined: boolean;
+  /** A profile of AppArmor that is loaded. */
+  readonly apparmor?: string | undefined;
 }
 
 /** Which access control modules this host runs. */
 export interface SecurityModules {
   readonly apparmor: boolean;
+  /** What AppArmor has loaded, `NAME (MODE)` a line; undefined where that cannot be read. */
+  readonly profiles?: string | undefined;
   readonly selinux: boolean;
 }
 
 /** Looks at this host's securityfs and selinuxfs. */
 function findSecurityModules(): SecurityModules {
   return {
-    apparmor: existsSync("/sys/kernel/security/apparmor"),
+    apparmor: existsSync("/proc/self/attr/apparmor/exec"),
+    profiles: readTextIfAny("/sys/kernel/security/apparmor/profiles"),
     selinux: existsSync("/sys/fs/selinux/enforce"),
   };
 }
@@ -56,14 +62,30 @@ function parseBoolean(option: string, value: string | undefined): boolean {
   return unexpected(option, "no-new-privileges=true or no-new-privileges=false");
 }
 
-/** `off` values ask for nothing, so they hold on every host. */
-function refuseLabel(option: string, value: string, off: string, name: string, present: boolean): void {
-  if (value === off) return;
-  throw new SetupError(
-    present
-      ? `--security-opt: ${option}: mdocker does not set ${name} labels`
-      : `--security-opt: ${option}: this host has no ${name}`,
-  );
+function noModule(option: string, name: string): never {
+  throw new SetupError(`--security-opt: ${option}: this host has no ${name}`);
+}
+
+/** The profile's name; undefined for `unconfined`, which asks for nothing, so that it holds on every host. */
+function parseProfile(
+  option: string,
+  value: string,
+  { apparmor, profiles }: SecurityModules,
+): string | undefined {
+  if (value === "unconfined") return undefined;
+  if (!/^[^\p{C}]{1,255}$/u.test(value)) unexpected(option, "apparmor=PROFILE or apparmor=unconfined");
+  if (!apparmor) noModule(option, "AppArmor");
+  if (profiles?.split("\n").some((line) => line.startsWith(`${value} (`)) === false)
+    throw new UsageError(
+      `--security-opt: ${option}: AppArmor has no such profile: load it first, with apparmor_parser -r FILE`,
+    );
+  return value;
+}
+
+function refuseLabel(option: string, value: string, { selinux }: SecurityModules): void {
+  if (value === "disable") return;
+  if (!selinux) noModule(option, "SELinux");
+  throw new SetupError(`--security-opt: ${option}: mdocker does not set SELinux labels`);
 }
 
 /**
@@ -77,6 +99,7 @@ export function parseSecurityOptions(
   let noNewPrivileges: boolean | undefined;
   let seccomp: SeccompSource | undefined;
   let systemPathsUnconfined = false;
+  let apparmor: string | undefined;
   for (const option of options) {
     const [, name = "", value] = /^([^=:]*)(?:[=:](.*))?$/s.exec(option) ?? [];
     switch (name) {
@@ -91,10 +114,10 @@ export function parseSecurityOptions(
         systemPathsUnconfined = true;
         break;
       case "apparmor":
-        refuseLabel(option, value ?? "", "unconfined", "AppArmor", modules().apparmor);
+        apparmor = parseProfile(option, value ?? "", modules());
         break;
       case "label":
-        refuseLabel(option, value ?? "", "disable", "SELinux", modules().selinux);
+        refuseLabel(option, value ?? "", modules());
         break;
       default: {
         const near = nearest(name, known);
@@ -102,5 +125,5 @@ export function parseSecurityOptions(
       }
     }
   }
-  return { noNewPrivileges, seccomp, systemPathsUnconfined };
+  return { noNewPrivileges, seccomp, systemPathsUnconfined, apparmor };
 }

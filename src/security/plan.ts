@@ -50,6 +50,8 @@ export interface SecurityPlan {
   /** As asked, but no higher than this process may set them. */
   readonly rlimits: readonly OciRlimit[];
   readonly noNewPrivileges: boolean;
+  /** The AppArmor profile of the command; absent: none. */
+  readonly apparmorProfile?: string;
   readonly seccomp: "unconfined" | PlannedSeccomp;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
@@ -108,6 +110,7 @@ export function planSecurity(
     capabilities,
     rlimits: fitting.rlimits,
     noNewPrivileges: options.noNewPrivileges ?? !privileged,
+    ...(options.apparmor === undefined ? {} : { apparmorProfile: options.apparmor }),
     seccomp:
       source.kind === "unconfined"
         ? "unconfined"

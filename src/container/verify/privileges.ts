@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { capabilitiesIn, capabilityMask } from "../../security/capabilities.ts";
+import { ifThere } from "../open-files.ts";
 import { seccompAnnotation } from "../spec.ts";
 import { type Finding, findings, listed } from "./finding.ts";
 import { named, type Process, type Subject } from "./subject.ts";
@@ -46,6 +48,20 @@ export function verifyPrivileges(subject: Subject): Finding[] {
       "seccomp",
       `a filter (${profile ?? "default"})`,
       bare.map((process) => `${named(process)} has none`),
+    );
+  }
+
+  const { apparmorProfile } = spec.process;
+  if (apparmorProfile !== undefined) {
+    const confined = (pid: number): boolean =>
+      ifThere(() => readFileSync(`/proc/${pid}/attr/apparmor/current`, "utf8"))?.startsWith(
+        `${apparmorProfile} (`,
+      ) !== false;
+    const free = processes.filter(({ isInit, pid }) => !isInit && !confined(pid));
+    hold(
+      "AppArmor",
+      apparmorProfile,
+      free.map((process) => `${named(process)} is not confined by it`),
     );
   }
 

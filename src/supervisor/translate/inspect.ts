@@ -133,9 +133,9 @@ export async function describeContainer(
     Platform: "linux",
     MountLabel: "",
     ProcessLabel: "",
-    AppArmorProfile: "",
+    AppArmorProfile: spec?.process.apparmorProfile ?? "",
     ExecIDs: execs.length === 0 ? null : execs,
-    HostConfig: describeHostConfig(record, request, specOf(instance, id)),
+    HostConfig: describeHostConfig(record, request, spec),
     GraphDriver: {
       Name: "overlay2",
       Data: {
