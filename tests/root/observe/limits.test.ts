@@ -62,66 +62,68 @@ test("each limit, how much of it is used, and how often it was hit", async () =>
 const isV2 = detectCgroups().driver === "v2";
 const sleeper = ["/bin/sh", "-c", "echo ready; while :; do sleep 0.1; done"];
 
-test.runIf(isV2)("what only version 2 has: set, shown, verified and changed", async () => {
-  const flags = ["-m", "64m", "--memory-high", "48m", "--memory-min", "1m", "--oom-group"];
-  const run = host().start(["run", "--name", "two", "--net", "none", ...flags, ...sleeper]);
-  await run.says(/ready/);
-  const found = async (option: string) =>
-    (await reportOf("two")).limits.find((limit) => limit.option === option);
-  expect(await found("--memory-high")).toMatchObject({
-    limit: 48 << 20,
-    hits: [{ what: "times slowed down" }],
+if (isV2)
+  test("what only version 2 has: set, shown, verified and changed", async () => {
+    const flags = ["-m", "64m", "--memory-high", "48m", "--memory-min", "1m", "--oom-group"];
+    const run = host().start(["run", "--name", "two", "--net", "none", ...flags, ...sleeper]);
+    await run.says(/ready/);
+    const found = async (option: string) =>
+      (await reportOf("two")).limits.find((limit) => limit.option === option);
+    expect(await found("--memory-high")).toMatchObject({
+      limit: 48 << 20,
+      hits: [{ what: "times slowed down" }],
+    });
+    expect(await found("--memory-min")).toMatchObject({ limit: 1 << 20 });
+    expect(await found("--oom-group")).toMatchObject({ limit: "all or none" });
+    expect(await host().mdocker(["verify", "two"])).toMatchObject({ code: 0 });
+    const changes = ["--memory-high", "32m", "--memory-min", "0", "--oom-group=false"];
+    expect(await host().mdocker(["update", ...changes, "two"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await found("--memory-high")).toMatchObject({ limit: 32 << 20 });
+    expect(await found("--memory-min")).toBeUndefined();
+    expect(await found("--oom-group")).toBeUndefined();
+    // The limits are judged together with those that it has.
+    expect(await host().mdocker(["update", "--memory-reservation", "40m", "two"])).toEqual({
+      ...{ code: 1, stdout: "" },
+      stderr: `mdocker: --memory-high: ${32 << 20}: expected at least --memory-reservation ${40 << 20}\n`,
+    });
+    expect(await host().mdocker(["update", "--memory-high", "max", "two"])).toMatchObject({ code: 0 });
+    expect(await found("--memory-high")).toBeUndefined();
+    expect(await host().mdocker(["kill", "two"])).toMatchObject({ code: 0 });
+    await run.ended;
+    expect(
+      await host().mdocker(["run", "--net", "none", "--memory-swappiness", "10", "/bin/true"]),
+    ).toMatchObject({
+      ...{
+        code: 2,
+        stderr: expect.stringMatching(/^mdocker: cannot enforce --memory-swappiness: cgroup v2 has none/),
+      },
+    });
+    const absent = ["run", "--net", "none", "--cgroup-conf", "memory.nothing=1", "/bin/true"];
+    expect(await host().mdocker(absent)).toMatchObject({
+      ...{
+        code: 2,
+        stderr: expect.stringMatching(/^mdocker: cannot enforce --cgroup-conf memory.nothing: this kernel/),
+      },
+    });
   });
-  expect(await found("--memory-min")).toMatchObject({ limit: 1 << 20 });
-  expect(await found("--oom-group")).toMatchObject({ limit: "all or none" });
-  expect(await host().mdocker(["verify", "two"])).toMatchObject({ code: 0 });
-  const changes = ["--memory-high", "32m", "--memory-min", "0", "--oom-group=false"];
-  expect(await host().mdocker(["update", ...changes, "two"])).toMatchObject({ code: 0, stderr: "" });
-  expect(await found("--memory-high")).toMatchObject({ limit: 32 << 20 });
-  expect(await found("--memory-min")).toBeUndefined();
-  expect(await found("--oom-group")).toBeUndefined();
-  // The limits are judged together with those that it has.
-  expect(await host().mdocker(["update", "--memory-reservation", "40m", "two"])).toEqual({
-    ...{ code: 1, stdout: "" },
-    stderr: `mdocker: --memory-high: ${32 << 20}: expected at least --memory-reservation ${40 << 20}\n`,
-  });
-  expect(await host().mdocker(["update", "--memory-high", "max", "two"])).toMatchObject({ code: 0 });
-  expect(await found("--memory-high")).toBeUndefined();
-  expect(await host().mdocker(["kill", "two"])).toMatchObject({ code: 0 });
-  await run.ended;
-  expect(
-    await host().mdocker(["run", "--net", "none", "--memory-swappiness", "10", "/bin/true"]),
-  ).toMatchObject({
-    ...{
-      code: 2,
-      stderr: expect.stringMatching(/^mdocker: cannot enforce --memory-swappiness: cgroup v2 has none/),
-    },
-  });
-  const absent = ["run", "--net", "none", "--cgroup-conf", "memory.nothing=1", "/bin/true"];
-  expect(await host().mdocker(absent)).toMatchObject({
-    ...{
-      code: 2,
-      stderr: expect.stringMatching(/^mdocker: cannot enforce --cgroup-conf memory.nothing: this kernel/),
-    },
-  });
-});
 
-test.runIf(!isV2)("swappiness, which only version 1 has, and what it has not", async () => {
-  const flags = ["--memory-swappiness", "7"];
-  const run = host().start(["run", "--name", "one", "--net", "none", ...flags, ...sleeper]);
-  await run.says(/ready/);
-  const found = async () =>
-    (await reportOf("one")).limits.find(({ option }) => option === "--memory-swappiness");
-  expect(await found()).toMatchObject({ limit: 7 });
-  expect(await host().mdocker(["update", "--memory-swappiness", "8", "one"])).toMatchObject({ code: 0 });
-  expect(await found()).toMatchObject({ limit: 8 });
-  const why = "this host has its controllers on cgroup v1";
-  expect(await host().mdocker(["update", "--memory-high", "32m", "one"])).toMatchObject({
-    ...{ code: 2, stderr: `mdocker: cannot enforce --memory-high: ${why}\n` },
+if (!isV2)
+  test("swappiness, which only version 1 has, and what it has not", async () => {
+    const flags = ["--memory-swappiness", "7"];
+    const run = host().start(["run", "--name", "one", "--net", "none", ...flags, ...sleeper]);
+    await run.says(/ready/);
+    const found = async () =>
+      (await reportOf("one")).limits.find(({ option }) => option === "--memory-swappiness");
+    expect(await found()).toMatchObject({ limit: 7 });
+    expect(await host().mdocker(["update", "--memory-swappiness", "8", "one"])).toMatchObject({ code: 0 });
+    expect(await found()).toMatchObject({ limit: 8 });
+    const why = "this host has its controllers on cgroup v1";
+    expect(await host().mdocker(["update", "--memory-high", "32m", "one"])).toMatchObject({
+      ...{ code: 2, stderr: `mdocker: cannot enforce --memory-high: ${why}\n` },
+    });
+    expect(await host().mdocker(["kill", "one"])).toMatchObject({ code: 0 });
+    await run.ended;
   });
-  expect(await host().mdocker(["kill", "one"])).toMatchObject({ code: 0 });
-  await run.ended;
-});
 
 test("less memory than is in use, and cannot be taken back, is refused: nobody is killed for an update", async () => {
   const run = host().start([
