@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { messageOf, SetupError, UsageError } from "../core/errors.ts";
 import { builtFile } from "../core/home.ts";
 import type { Instance } from "../core/paths.ts";
+import { isRootless } from "../core/rootless.ts";
 import { becomeProgram, passOn } from "../sys/exec.ts";
 import { notifySystemd } from "../sys/notify.ts";
 import { isAddress } from "./address.ts";
@@ -15,6 +16,7 @@ interface SupervisorFlags {
   readonly stopContainers?: boolean;
   readonly readyFd?: string;
   readonly dns?: string;
+  readonly usernsRemap?: string;
 }
 
 /** The first of the descriptors that systemd passes (sd_listen_fds(3)). */
@@ -92,11 +94,23 @@ function endAsked(): Promise<void> {
   });
 }
 
+/** What containers get whose request names no users. @throws UsageError */
+async function usersOf(remap: string | undefined): Promise<string | undefined> {
+  if (remap === undefined) return undefined;
+  if (isRootless())
+    throw new UsageError(
+      "--userns-remap: you are not root, so your containers have users of your own already: leave it out",
+    );
+  const { hostRemap } = await import("./options/users-remap.ts");
+  return hostRemap(remap);
+}
+
 async function supervise(instance: Instance, flags: SupervisorFlags): Promise<void> {
   const ready = readyFd(flags.readyFd);
   const fds = systemdFds(process.env);
   const dns = dnsAddress(flags.dns);
   const paths = (flags.host ?? []).map(hostPath).filter((path) => path !== undefined);
+  const users = await usersOf(flags.usernsRemap);
   const tellStarter = starterOf(ready);
   startOverForLong([...fds, ...(ready === undefined ? [] : [ready])]);
   try {
@@ -113,8 +127,11 @@ async function supervise(instance: Instance, flags: SupervisorFlags): Promise<vo
     process.on("unhandledRejection", (error) => say(`supervisor: ${messageOf(error)}`));
     const end = endAsked();
     const { serve } = await import("../supervisor/serve.ts");
-    const { translators } = await import("./api/translators.ts");
-    const service = await serve(instance, { paths, fds, translators, say, dns });
+    const { translatorsFor } = await import("./api/translators.ts");
+    const service = await serve(instance, {
+      ...{ paths, fds, say, dns },
+      translators: translatorsFor(users),
+    });
     turn.begun();
     tellStarter("ready");
     tellSystemd("READY=1");
@@ -146,6 +163,10 @@ export function registerSupervisor(program: Command): void {
     .option(
       "--dns <address[:port]>",
       "answer the names of all networks to the host, too: at an address of its loopback",
+    )
+    .option(
+      "--userns-remap <users>",
+      "containers made over the API get users of their own, unless they ask for the host's: default, USER[:GROUP] or UID:GID:SIZE",
     )
     .option("--stop-containers", "stop the containers when it ends")
     .option("--ready-fd <number>", "write a line to this descriptor when requests are taken")

@@ -106,13 +106,18 @@ function collect(body: CreateBody, host: HostConfigBody, name: string | undefine
 
 /**
  * The request that a body of POST /containers/create makes: each of its fields is read by the parser of the flag that
- * says the same.
+ * says the same. Where it names no users, not even `host`, they are `users`.
  * @throws UsageError for what makes no sense, NotSupportedError for what mdocker does not do
  */
-export async function translateCreate(body: CreateBody, name: string | undefined): Promise<RunRequest> {
+export async function translateCreate(
+  body: CreateBody,
+  name: string | undefined,
+  users?: string,
+): Promise<RunRequest> {
   refuseUnsupported(body);
   if ((body.Image ?? "") === "") throw new UsageError("Image: missing: expected the name of an image");
-  const host = body.HostConfig ?? {};
+  const said = body.HostConfig ?? {};
+  const host = (said.UsernsMode ?? "") === "" ? { ...said, ...field("UsernsMode", users) } : said;
   const restart = restartOf(host.RestartPolicy);
   if (host.AutoRemove === true && restart !== undefined && restart.policy !== "no")
     throw new UsageError("can't create 'AutoRemove' container with restart policy");

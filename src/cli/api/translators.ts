@@ -1,4 +1,5 @@
 import type { Translators, UpdateBody } from "../../supervisor/translate/translators.ts";
+import { readNamespaces } from "../options/namespaces.ts";
 import { readUpdate } from "../options/updating.ts";
 import { hostView } from "../this-host.ts";
 import { Collected } from "./collect.ts";
@@ -8,7 +9,7 @@ import { translateEndpoint } from "./networks.ts";
 
 /** The translation of docker's bodies, by the parsers of the command line. */
 export const translators: Translators = {
-  create: translateCreate,
+  create: (body, name) => translateCreate(body, name),
   endpoint: translateEndpoint,
   update: async (body: UpdateBody) => {
     const collected = new Collected();
@@ -23,3 +24,12 @@ export const translators: Translators = {
     return readUpdate(collected.flags, await hostView());
   },
 };
+
+/** The same where a container whose body names no users gets `users`, a value of --userns. @throws UsageError */
+export function translatorsFor(users: string | undefined): Translators {
+  if (users === undefined) return translators;
+  const asked = new Collected();
+  asked.add("userns", "--userns-remap", users);
+  readNamespaces(asked.flags);
+  return { ...translators, users, create: (body, name) => translateCreate(body, name, users) };
+}

@@ -85,7 +85,7 @@ export async function createApp(engine: Engine, translators: Translators): Promi
   acceptBodies(app);
   const execs = new Execs(engine);
   registerPing(app);
-  registerSystem(app, engine);
+  registerSystem(app, engine, translators.users !== undefined);
   registerContainers(app, engine, execs, translators);
   registerEvents(app, engine);
   registerVolumes(app, engine);

@@ -10,9 +10,9 @@ const credentials = {
 };
 
 /** /version, /info, /auth. */
-export function registerSystem(app: FastifyInstance, engine: Engine): void {
+export function registerSystem(app: FastifyInstance, engine: Engine, remapped: boolean): void {
   app.get("/version", async () => describeVersion());
-  app.get("/info", async () => describeSystem(engine));
+  app.get("/info", async () => describeSystem(engine, remapped));
   app.post("/auth", { schema: { body: credentials } }, async () => {
     throw new NotSupportedError("mdocker does not log in to registries: it does not pull or push images");
   });

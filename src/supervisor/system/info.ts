@@ -54,7 +54,7 @@ function kernelSwitch(path: string): boolean {
 }
 
 /** GET /info: the document that `docker info` prints as the server's half. */
-export function describeSystem(engine: Engine): object {
+export function describeSystem(engine: Engine, remapped: boolean): object {
   const { instance } = engine;
   const os = osRelease();
   return {
@@ -115,6 +115,6 @@ export function describeSystem(engine: Engine): object {
     ContainerdCommit: { ID: "", Expected: "" },
     RuncCommit: { ID: "", Expected: "" },
     InitCommit: { ID: "", Expected: "" },
-    SecurityOptions: ["name=seccomp,profile=builtin"],
+    SecurityOptions: ["name=seccomp,profile=builtin", ...(remapped ? ["name=userns"] : [])],
   };
 }

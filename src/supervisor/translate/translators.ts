@@ -13,6 +13,8 @@ export interface UpdateBody extends ResourcesBody {
  * flags: every limit and every rule is in one place.
  */
 export interface Translators {
+  /** The users of a container whose body names none, as --userns has them; undefined: those of the host. */
+  readonly users?: string;
   /** @throws UsageError, NotSupportedError */
   create(body: CreateBody, name: string | undefined): Promise<RunRequest>;
   /** @throws UsageError */

@@ -30,6 +30,52 @@ const leases = (): readonly IdLease[] =>
 const statusOf = (pid: number, field: string): string =>
   new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
 
+describe("supervisor --userns-remap", () => {
+  test("refuses what is no range, and gives what the API makes users of its own, unless it asks for the host's", async () => {
+    const refused = await host.mdocker(["supervisor", "--userns-remap", "0:0:65536"]);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^mdocker: --userns-remap[^\n]*\n$/),
+    });
+    const socket = `${host.env["MDOCKER_STATE"]}/mdocker.sock`;
+    const supervisor = host.start(["supervisor", "--userns-remap", ids]);
+    await host.hostRun(["sh", "-c", `until [ -S ${socket} ]; do sleep .01; done`]);
+    try {
+      const api = async (method: string, path: string, body: object = {}): Promise<string> =>
+        host.hostRun([
+          ...["curl", "-sS", "--unix-socket", socket, "-X", method, "-H", "Content-Type: application/json"],
+          ...["-d", JSON.stringify(body), `http://localhost${path}`],
+        ]);
+      expect(
+        JSON.parse(await host.hostRun(["curl", "-sS", "--unix-socket", socket, "http://localhost/info"])),
+      ).toMatchObject({
+        SecurityOptions: expect.arrayContaining(["name=userns"]),
+      });
+      const mapOf = async (name: string, HostConfig: object): Promise<string> => {
+        const body = { Image: "lab", Cmd: ["/bin/sleep", "1000"], HostConfig };
+        await api("POST", `/containers/create?name=${name}`, body);
+        expect(await api("POST", `/containers/${name}/start`)).toBe("");
+        const { State } = JSON.parse(
+          await host.hostRun([
+            "curl",
+            "-sS",
+            "--unix-socket",
+            socket,
+            `http://localhost/containers/${name}/json`,
+          ]),
+        );
+        return readFileSync(`/proc/${State.Pid}/uid_map`, "utf8").trim().replace(/ +/g, " ");
+      };
+      expect(await mapOf("remapped", {})).toBe("0 300000 65536");
+      expect(await mapOf("of-host", { UsernsMode: "host" })).toBe("0 0 4294967295");
+      await host.mdocker(["rm", "-f", "remapped", "of-host"]);
+    } finally {
+      await endSupervisor({ state: host.env["MDOCKER_STATE"] ?? "" });
+    }
+    expect((await supervisor.ended).code).toBe(0);
+  });
+});
+
 describe("a container with users of its own", () => {
   test("is root inside, with the image's files, and has what a container has", async () => {
     const script = [

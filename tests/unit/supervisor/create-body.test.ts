@@ -68,6 +68,19 @@ async function translate(host: object, config: object = {}, name?: string): Prom
 }
 
 describe("a body of /containers/create", () => {
+  test("gets the users of --userns-remap where it names none; host is a name", async () => {
+    const users = async (UsernsMode: string | undefined): Promise<unknown> => {
+      const HostConfig = UsernsMode === undefined ? {} : { UsernsMode };
+      return (await translateCreate({ Image: "lab", HostConfig }, undefined, "300000:400000:65536"))
+        .namespaces?.user;
+    };
+    const remapped = { uid: 300_000, gid: 400_000, size: 65_536 };
+    expect(await users(undefined)).toEqual(remapped);
+    expect(await users("")).toEqual(remapped);
+    expect(await users("host")).toBeUndefined();
+    expect(await users("auto")).toBe("auto");
+  });
+
   test("that asks for nothing is a container with the defaults", async () => {
     expect(await translateCreate(empty, "/web")).toMatchObject({
       name: "web",
