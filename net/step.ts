@@ -69,7 +69,13 @@ export type NetlinkStep = { readonly reason: string } & (
     }
   | { readonly kind: "hairpin"; readonly link: string }
   | { readonly kind: "enslave"; readonly link: string; readonly bridge: string }
-  | { readonly kind: "flood"; readonly link: string; readonly remote: string }
+  /** `dev`: by this link, as the route may lead elsewhere. */
+  | {
+      readonly kind: "flood";
+      readonly link: string;
+      readonly remote: string;
+      readonly dev?: string | undefined;
+    }
   | { readonly kind: "up"; readonly link: string }
   | {
       readonly kind: "set";
@@ -173,7 +179,11 @@ export function requestOf(step: NetlinkStep, known: Known): NetlinkRequest {
     case "enslave":
       return setLink(indexOf(step.link, known), { master: indexOf(step.bridge, known) });
     case "flood":
-      return newFlood(indexOf(step.link, known), step.remote);
+      return newFlood(
+        indexOf(step.link, known),
+        step.remote,
+        step.dev === undefined ? undefined : indexOf(step.dev, known),
+      );
     case "up":
       return setLink(indexOf(step.link, known), { up: true });
     case "set":
@@ -231,7 +241,7 @@ function textOf(step: NetlinkStep): string {
     case "enslave":
       return `RTM_NEWLINK ${step.link} master ${step.bridge}`;
     case "flood":
-      return `RTM_NEWNEIGH 00:00:00:00:00:00 dev ${step.link} dst ${step.remote}`;
+      return `RTM_NEWNEIGH 00:00:00:00:00:00 dev ${step.link} dst ${step.remote}${word("via", step.dev)}`;
     case "up":
       return `RTM_NEWLINK ${step.link} up`;
     case "set":

@@ -22,7 +22,7 @@ function tunnelName({ owner, vxlan }: Network): string {
 function uplinkOf(network: Network, mtu: number | undefined): Uplink {
   const { vni, remotes, local, dev, port } = settingsOf(network);
   const name = tunnelName(network);
-  const [remote = "", ...more] = remotes;
+  const [remote = ""] = remotes;
   const find: NetlinkStep[] =
     dev === undefined ? [] : [{ kind: "find", link: dev, reason: "the link that leads to the other hosts" }];
   return {
@@ -45,11 +45,14 @@ function uplinkOf(network: Network, mtu: number | undefined): Uplink {
         bridge: network.bridge,
         reason: "the bridges of all hosts are one segment",
       },
-      ...more.map((remote): NetlinkStep => {
+      ...find,
+      // The first one came with the link, and may have gone from it since.
+      ...remotes.map((remote, at): NetlinkStep => {
         return {
           kind: "flood",
           link: name,
           remote,
+          dev: at === 0 ? dev : undefined,
           reason: "frames to all, and to whom nobody knows yet, go there too",
         };
       }),

@@ -4,6 +4,7 @@ import { formatIpv4, ipv4, ipv4Block, lastOf } from "../ipv4.ts";
 import { formatIpv6, ipv6, ipv6Block, lastOf6 } from "../ipv6.ts";
 import { dumpAddresses, type LinkAddress, parseAddress } from "../netlink/address.ts";
 import type { NetlinkClient } from "../netlink/client.ts";
+import { dumpFdb, parseFdbEntry } from "../netlink/fdb.ts";
 import { AF_INET, AF_INET6 } from "../netlink/ip.ts";
 import { dumpLinks, type Link, parseLink } from "../netlink/link.ts";
 import { matchRoute, parseRoute } from "../netlink/route.ts";
@@ -13,6 +14,8 @@ import type { WantedLink, WantedSetting } from "./wanted.ts";
 export interface Actual {
   readonly links: readonly Link[];
   readonly addresses: readonly LinkAddress[];
+  /** Where frames to all are sent by tunnel ends, where that is asked after. */
+  readonly floods: readonly { readonly link: number; readonly remote: string }[];
   /** The subnets, of those that are asked after, that no route leads to. */
   readonly unreached: ReadonlySet<string>;
   /** By path; undefined for one that is not there. */
@@ -50,6 +53,15 @@ function readSetting(path: string): string | undefined {
   }
 }
 
+function readFloods(client: NetlinkClient): Actual["floods"] {
+  return client
+    .dump(dumpFdb())
+    .map(parseFdbEntry)
+    .flatMap(({ mac, link, destination: remote }) =>
+      mac === "00:00:00:00:00:00" && remote !== undefined ? [{ link, remote }] : [],
+    );
+}
+
 /** Looks at the network namespace that this thread is in. @throws SyscallError */
 export function readActual(
   client: NetlinkClient,
@@ -64,6 +76,7 @@ export function readActual(
   return {
     links: found,
     addresses,
+    floods: links.some(({ floods = [] }) => floods.length > 0) ? readFloods(client) : [],
     unreached: new Set(
       subnets
         .filter(({ subnet, address }) => isUnreached(client, subnet, address))

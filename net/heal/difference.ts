@@ -91,6 +91,16 @@ function addressLacks(wanted: WantedLink, link: Link | undefined, actual: Actual
   });
 }
 
+function floodLacks({ name, called, floods = [] }: WantedLink, link: Link, actual: Actual): Lack[] {
+  return floods
+    .filter((remote) => !actual.floods.some((one) => one.link === link.index && one.remote === remote))
+    .map((remote) => ({
+      what: `flood ${remote}`,
+      fault: `${called} did not send frames to all to ${remote}`,
+      step: { kind: "flood", link: name, remote, reason },
+    }));
+}
+
 /** True for a link that is ours although somebody has taken its alias away. */
 function isOurs({ alias, mac, name }: WantedLink, link: Link): boolean {
   if (link.alias !== undefined) return link.alias === alias;
@@ -132,7 +142,11 @@ function linkMends(wanted: WantedLink, actual: Actual): Mend[] {
   const masterOf = (master: string): number | undefined =>
     actual.links.find((one) => one.name === master)?.index;
   const looked = followsPorts(link, actual) ? { ...wanted, mtu: undefined } : wanted;
-  const lacks = [...linkLacks(looked, link, masterOf), ...addressLacks(wanted, link, actual)];
+  const lacks = [
+    ...linkLacks(looked, link, masterOf),
+    ...addressLacks(wanted, link, actual),
+    ...floodLacks(wanted, link, actual),
+  ];
   // What an uplink needs beside its link is known by its driver alone.
   if (lacks.length > 0 && make?.kind === "uplink")
     return [{ key: called, network, container, faults: lacks.map(({ fault }) => fault), act: make }];

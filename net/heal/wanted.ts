@@ -30,6 +30,8 @@ export interface WantedLink {
   /** Name of the bridge that it is a port of. */
   readonly master?: string | undefined;
   readonly addresses: readonly WantedAddress[];
+  /** Of a tunnel end: the hosts that frames to all are sent to. */
+  readonly floods?: readonly string[] | undefined;
   /** One of that name that is not ours is used as it is. */
   readonly shared?: boolean | undefined;
   /** How it is made where it is missing; absent: then nothing is done. */
@@ -90,6 +92,7 @@ function uplinkLink({ network, mtu, idle }: WantedNetwork): WantedLink[] {
       up: find(follow, "up") !== undefined,
       master: find(follow, "enslave")?.bridge,
       addresses: [],
+      floods: follow.flatMap((step) => (step.kind === "flood" ? [step.remote] : [])),
       shared: uplink.foreign === "use",
       make: idle ? undefined : { kind: "uplink", network, uplink },
     },

@@ -1,4 +1,5 @@
 import { Attributes } from "./attribute.ts";
+import { AF_INET, AF_INET6, ipAttribute } from "./ip.ts";
 import { formatMac } from "./mac.ts";
 import { type NetlinkRequest, NLM_F_DUMP, structView } from "./message.ts";
 
@@ -6,6 +7,7 @@ const RTM_GETNEIGH = 30;
 const AF_BRIDGE = 7;
 
 /** NDA_* and NUD_* of include/uapi/linux/neighbour.h. */
+const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NDA_MASTER = 9;
 const NUD_NOARP = 0x40;
@@ -25,6 +27,8 @@ export interface FdbEntry {
   readonly fixed: boolean;
   /** The port's own address. */
   readonly local: boolean;
+  /** Of a tunnel end: the host that frames to that MAC are sent to. */
+  readonly destination?: string | undefined;
 }
 
 /** Asks for the forwarding databases of all bridges. */
@@ -39,11 +43,13 @@ export function parseFdbEntry(payload: Uint8Array): FdbEntry {
   const view = structView(payload, NDMSG_SIZE, "struct ndmsg");
   const attributes = new Attributes(payload.subarray(NDMSG_SIZE), "RTM_NEWNEIGH");
   const state = view.getUint16(8, true);
+  const family = attributes.bytes(NDA_DST)?.length === 16 ? AF_INET6 : AF_INET;
   return {
     mac: formatMac(attributes.bytes(NDA_LLADDR) ?? new Uint8Array(0)),
     link: view.getInt32(4, true),
     bridge: attributes.u32(NDA_MASTER),
     fixed: (state & NUD_NOARP) !== 0,
     local: (state & NUD_PERMANENT) !== 0,
+    destination: ipAttribute(attributes, NDA_DST, "NDA_DST", family),
   };
 }

@@ -141,6 +141,18 @@ test("vxlan joins the bridges of two hosts", async () => {
       // As large as the tunnel carries: nothing is lost for its size.
       expect((await one.sh("ip -o link show eth0")).output).toContain("mtu 1450");
       expect((await two.sh("ping -c 1 -W 5 -M do -s 1422 10.88.0.2")).code).toBe(0);
+      // Without them nobody is found any more: they come back, the first that came with the link, too.
+      const [tunnel = ""] = (await here.hostRun(["ip", "-br", "link", "show", "type", "vxlan"])).split(" ");
+      const all = "00:00:00:00:00:00";
+      await here.hostRun(["bridge", "fdb", "del", all, "dev", tunnel, "dst", "10.0.0.2", "via", "lan0"]);
+      expect((await here.mdocker(["network", "reload"])).stdout).toMatch(
+        /^mended: uplink \S+ did not send frames to all to 10\.0\.0\.2\n$/,
+      );
+      expect(await here.hostRun(["bridge", "fdb", "show", "dev", tunnel])).toMatch(
+        /^00:.* dst 10\.0\.0\.2 /m,
+      );
+      expect((await here.mdocker(["network", "reload"])).stdout).toBe("nothing to mend\n");
+      expect((await one.sh("ip neigh flush all; ping -c 1 -W 5 10.88.0.128")).code).toBe(0);
       await one.end();
       await two.end();
       await ok(here, "network", "rm", "far");

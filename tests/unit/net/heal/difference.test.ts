@@ -34,6 +34,7 @@ const link: Link = {
 const right: Actual = {
   links: [link],
   addresses: [{ link: 7, address: "10.77.1.1", prefixLength: 24 }],
+  floods: [],
   unreached: new Set(),
   settings: new Map([
     ["net/ipv4/conf/br0/rp_filter", "2"],
