@@ -4,13 +4,20 @@ import type { PlannedAction } from "../src/core/explain.ts";
 import { join } from "../src/core/join.ts";
 import { attachDeviceProgram } from "../src/sys/bpf.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
+import type { Scope } from "./host.ts";
 import type { LimitTarget } from "./limit.ts";
 import { grantRealTime } from "./v1/real-time.ts";
 
 /** What is done to set up a cgroup. Every action also says what it is, for `--explain`. */
 export type CgroupAction = PlannedAction &
   (
-    | { readonly op: "make"; readonly mountPoint: string; readonly path: string }
+    | {
+        readonly op: "make";
+        readonly mountPoint: string;
+        readonly path: string;
+        /** To be done by cgroup/scope.ts withScope: performCgroup does not ask systemd. */
+        readonly scope?: Scope | undefined;
+      }
     /** v2: hands controllers down to the children of `directory`. */
     | { readonly op: "enable"; readonly directory: string; readonly controllers: readonly string[] }
     /** v1 cpusets are born empty, and nothing can run in them: copies the parent's value if there is none. */

@@ -1,9 +1,18 @@
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "../src/core/join.ts";
+import { rootlessUser } from "../src/core/rootless.ts";
 import { parseCgroupMounts } from "./mountinfo.ts";
 
 /** The part of cgroup v2's tree that an ordinary user may use, or why there is none. */
-export type Delegation = { readonly root: string } | { readonly absent: string };
+export type Delegation =
+  | {
+      readonly root: string;
+      /** It belongs to the user's own systemd. */
+      readonly managed: boolean;
+      /** This process is not below it, as in a login by ssh: systemd has to bring it in. */
+      readonly outside: boolean;
+    }
+  | { readonly absent: string };
 
 /** What is asked of the host; replaced in tests. */
 export interface DelegationHost {
@@ -11,6 +20,9 @@ export interface DelegationHost {
   /** /proc/self/cgroup */
   readonly cgroup: string;
   readonly isWritable: (path: string) => boolean;
+  readonly exists: (path: string) => boolean;
+  /** The user's id on the host. */
+  readonly uid: number;
 }
 
 function thisHost(): DelegationHost {
@@ -26,14 +38,17 @@ function thisHost(): DelegationHost {
         return false;
       }
     },
+    exists: existsSync,
+    uid: rootlessUser() ?? process.getuid?.() ?? 0,
   };
 }
 
-const advice = "a login with systemd has one: systemd-run --user --scope -p Delegate=yes mdocker ...";
+const advice = "who logs in on a host with systemd has one, by ssh or machinectl shell, not by su";
 
 /**
  * The highest cgroup above this process whose children we may make and fill: with systemd the user's own
- * (user@UID.service), Documentation/admin-guide/cgroup-v2.rst, "Delegation". A process can be moved only within it.
+ * (user@UID.service), Documentation/admin-guide/cgroup-v2.rst, "Delegation". A process can be moved only within it; a login
+ * (session-N.scope) is beside it.
  */
 export function findDelegation(host: DelegationHost = thisHost()): Delegation {
   const mounts = parseCgroupMounts(host.mountinfo);
@@ -49,10 +64,16 @@ export function findDelegation(host: DelegationHost = thisHost()): Delegation {
   if (own === undefined) return { absent: "this process is in no cgroup" };
   const below = tree.root === "/" ? own : own.slice(tree.root.length);
   const parts = below.split("/").filter((part) => part !== "");
+  const isOurs = (root: string): boolean =>
+    ["", "/cgroup.procs", "/cgroup.subtree_control"].every((file) => host.isWritable(`${root}${file}`));
+  const managers = `user.slice/user-${host.uid}.slice/user@${host.uid}.service`;
+  const manager = tree.root === "/" ? join(tree.mountPoint, managers) : undefined;
+  // Every manager puts itself there.
+  const managed = manager !== undefined && host.exists(`${manager}/init.scope`);
   for (let count = 1; count <= parts.length; count += 1) {
     const root = join(tree.mountPoint, parts.slice(0, count).join("/"));
-    const files = ["", "/cgroup.procs", "/cgroup.subtree_control"];
-    if (files.every((file) => host.isWritable(`${root}${file}`))) return { root };
+    if (isOurs(root)) return { root, managed: managed && root === manager, outside: false };
   }
+  if (managed && isOurs(manager)) return { root: manager, managed, outside: true };
   return { absent: `no part of the cgroup tree belongs to this user here (${advice})` };
 }

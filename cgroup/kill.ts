@@ -3,7 +3,7 @@ import { join } from "../src/core/join.ts";
 import { writeValues } from "./action.ts";
 import { freeze, thaw } from "./freeze.ts";
 import type { CgroupHost } from "./host.ts";
-import { checkPath, hierarchies } from "./place.ts";
+import { checkPath, hierarchies, homesOf } from "./place.ts";
 import { processesIn } from "./processes.ts";
 
 function send(pids: Iterable<number>): void {
@@ -20,6 +20,11 @@ function send(pids: Iterable<number>): void {
 /** The processes of a container in any hierarchy: on v1 one that was moved out of one may still be in another. */
 export function remaining(host: CgroupHost, path: string): Set<number> {
   return new Set(hierarchies(host).flatMap((mountPoint) => processesIn(join(mountPoint, path))));
+}
+
+/** True while a process lives in what may be the cgroup of a container of which only the id is known. */
+export function livesAnywhere(host: CgroupHost, prefix: string, id: string): boolean {
+  return homesOf(host, prefix).some((home) => remaining(host, `${home}/${id}`).size > 0);
 }
 
 /**

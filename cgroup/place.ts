@@ -1,6 +1,26 @@
 import { join } from "../src/core/join.ts";
 import type { CgroupHost, V1Host } from "./host.ts";
 
+/** Where systemd has the scope with our containers, below its own cgroup: cgroup/scope.ts makes it. */
+export const scopePath = "mdocker.slice/mdocker-containers.scope";
+
+/** Path of the cgroup with all containers of an instance, for those that are made now. */
+function homeOf(host: CgroupHost, prefix: string): string {
+  return host.driver === "v2" && host.scope !== undefined ? `${scopePath}/${prefix}` : prefix;
+}
+
+/** Paths of the cgroups that containers of an instance may be in: systemd may have been told of them, or not. */
+export function homesOf(host: CgroupHost, prefix: string): string[] {
+  return [
+    ...new Set([homeOf(host, prefix), prefix, ...(host.driver === "v2" ? [`${scopePath}/${prefix}`] : [])]),
+  ];
+}
+
+/** Path of the cgroup of a container that is made now: `mdocker/ID`, in a scope where systemd manages the tree. */
+export function containerCgroup(host: CgroupHost, prefix: string, id: string): string {
+  return `${homeOf(host, prefix)}/${id}`;
+}
+
 /**
  * Refuses a cgroup path that could be anything but one container's: everything in it may be killed.
  * Throws for a programming error.

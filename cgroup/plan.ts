@@ -7,7 +7,7 @@ import { checkResources } from "./check.ts";
 import { readDeviceRules } from "./device-rules.ts";
 import { absenceOf, type CgroupHost, type V1Host, type V2Host } from "./host.ts";
 import type { Limit } from "./limit.ts";
-import { checkPath, homeController, parentsOf } from "./place.ts";
+import { checkPath, homeController, parentsOf, scopePath } from "./place.ts";
 import { optionOf } from "./unified.ts";
 import { v1DeviceLimits } from "./v1/devices.ts";
 import { v1Limits } from "./v1/limits.ts";
@@ -34,6 +34,17 @@ export function limitAction(directory: string, { option, targets, reason }: Limi
 function makeAction(mountPoint: string, path: string, reason: string): CgroupAction {
   const text = `mkdir -p ${join(mountPoint, path)}`;
   return { kind: "cgroup", by: "parent", op: "make", mountPoint, path, text, reason };
+}
+
+/** What is made in a scope of systemd's, should it be in one. */
+function inScope(action: CgroupAction, { scope }: V2Host): CgroupAction {
+  if (scope === undefined || action.op !== "make" || !action.path.startsWith(`${scopePath}/`)) return action;
+  const which = `${scope.user ? "the user's systemd" : "systemd"}`;
+  return {
+    ...action,
+    scope,
+    text: `${action.text}, having asked ${which} for the scope where it is not there`,
+  };
 }
 
 /** Refuses a limit whose controller this host lacks. */
@@ -194,7 +205,7 @@ function planV2(host: V2Host, path: string, resources: OciResources): CgroupActi
   const { limits, controllers } = v2Needs(host, v2Limits(resources).filter(isLimiting));
   const directory = join(host.root, path);
   const actions: CgroupAction[] = [
-    makeAction(host.root, path, "its processes, and what they use, in one place"),
+    inScope(makeAction(host.root, path, "its processes, and what they use, in one place"), host),
     // After the directory: while it is there, nobody can remove those above it.
     ...enableV2(host, path, controllers),
     ...limits.map((limit) => limitAction(directory, limit)),

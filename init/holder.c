@@ -3,6 +3,9 @@
  * of them, so that it can do what needs the host's network: bind a port, and start the program that leads outside.
  *
  *   holder SOCKET IDLE PID [PROGRAM ARGUMENT...]
+ *   holder
+ *
+ * Without arguments it only waits: somebody has to be in a scope of systemd's for it to stay (cgroup/scope.ts).
  *
  * PID is a process whose namespaces are taken over, or 0: then new ones are made. The ladder with who starts it
  * (src/rootless/make.ts), on stdin and stdout:
@@ -178,6 +181,7 @@ _Noreturn void begin(const long *stack) {
     long count = stack[0];
     const char **words = (const char **)(stack + 1);
     const char *const *environment = (const char *const *)(words + count + 1);
+    while (count == 1) call6(__NR_ppoll, 0, 0, 0, 0, 0, 0);
     if (count < 4) leave(1);
     uint64_t ignored[4] = {1 /* SIG_IGN */, 0, 0, 0};
     call(__NR_setsid, 0, 0, 0, 0);

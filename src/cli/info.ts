@@ -1,7 +1,7 @@
 import { machine, release, totalmem } from "node:os";
 import type { Command } from "commander";
 import { describeHost } from "../../cgroup/describe.ts";
-import { detectCgroups } from "../../cgroup/host.ts";
+import { detectCgroups, managerOf } from "../../cgroup/host.ts";
 import { detectBackend } from "../../net/iptables.ts";
 import { listImages } from "../../rootfs/image-store.ts";
 import { listContainers } from "../container/refresh.ts";
@@ -33,7 +33,10 @@ async function collect(instance: Instance): Promise<Info> {
     containers: containers.length,
     running: containers.filter(({ state }) => state === "running").length,
     images: listImages(instance).length,
-    cgroups: await said(() => detectCgroups().driver),
+    cgroups: await said(() => {
+      const host = detectCgroups();
+      return managerOf(host) === "systemd" ? `${host.driver}, by systemd` : host.driver;
+    }),
     unenforced: await said(() => {
       const { shortcomings } = describeHost(detectCgroups());
       return shortcomings.map(({ what }) => what).join(", ") || "nothing";

@@ -1,6 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 import { isFrozen } from "../../cgroup/freeze.ts";
-import { detectCgroups } from "../../cgroup/host.ts";
+import { type CgroupHost, detectCgroups, isOutside } from "../../cgroup/host.ts";
+import { containerCgroup } from "../../cgroup/place.ts";
 import { placeOf } from "../../cgroup/same.ts";
 import { ConflictError, hasErrno } from "../core/errors.ts";
 import type { OciProcess, OciRlimit } from "../core/oci.ts";
@@ -29,6 +30,8 @@ export interface ExecPlan {
   readonly program: Program;
   /** v2: the cgroup that the child is born in. */
   readonly cgroupDirectory: string | undefined;
+  /** This process has to come into the tree first, before it can put another into that cgroup. */
+  readonly outside: CgroupHost | undefined;
 }
 
 /** @throws ConflictError for a container that does not run, as docker says it. */
@@ -67,7 +70,7 @@ function thinkThrough(
   settings: { readonly id: string; readonly lifetime: ExecLifetime },
 ): Omit<ExecPlan, "pidfd"> {
   const host = detectCgroups();
-  const { cgroup = `${instance.prefix}/${container.id}`, name } = container;
+  const { cgroup = containerCgroup(host, instance.prefix, container.id), name } = container;
   if (container.state === "paused" || isFrozen(host, cgroup))
     throw new ConflictError(`container ${name} is paused: unpause it before exec`);
   const { process: own, linux } = readSpec(instance, container.id);
@@ -94,7 +97,14 @@ function thinkThrough(
     oomScoreAdj: score === ourScore ? undefined : { wanted: score, own: ourScore },
     seccomp: seccompOf(instance, container, process.capabilities?.bounding ?? []),
   });
-  return { container, init, process: complete, program, cgroupDirectory: place.directory };
+  return {
+    container,
+    init,
+    process: complete,
+    program,
+    cgroupDirectory: place.directory,
+    outside: isOutside(host) ? host : undefined,
+  };
 }
 
 /**

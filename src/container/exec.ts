@@ -141,6 +141,10 @@ async function startPlanned(
     refused = false;
   };
   try {
+    if (plan.outside !== undefined) {
+      const { enterTree } = await import("../../cgroup/scope.ts");
+      enterTree(plan.outside);
+    }
     launched = launchPlan(plan, directory.own, directory.all, stdio);
     const record = recordOf(plan, id, request, launched);
     writeExecRecord(instance, record);

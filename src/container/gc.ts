@@ -1,8 +1,9 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroups } from "../../cgroup/host.ts";
-import { remaining } from "../../cgroup/kill.ts";
+import { livesAnywhere } from "../../cgroup/kill.ts";
 import { listCgroups } from "../../cgroup/list.ts";
+import { homesOf } from "../../cgroup/place.ts";
 import { removeCgroup, removeParents } from "../../cgroup/remove.ts";
 import { collectPublications } from "../../net/ports/publish.ts";
 import { collectRemains } from "../../net/remains.ts";
@@ -69,7 +70,7 @@ class Report {
 
 /** True while a process lives of a container whose record does not tell which it has. */
 function livesUnseen(instance: Instance, id: string): boolean {
-  if (remaining(detectCgroups(), `${instance.prefix}/${id}`).size > 0) return true;
+  if (livesAnywhere(detectCgroups(), instance.prefix, id)) return true;
   return namesLivingProcess(readRecordText(instance, id) ?? "");
 }
 
@@ -153,13 +154,17 @@ async function collectTemporaries(instance: Instance, report: Report): Promise<v
 async function collectCgroups(instance: Instance, { records, unseen }: Kept, report: Report): Promise<void> {
   const host = detectCgroups();
   const ended = new Set(records.filter((record) => !isLive(record)).map(({ id }) => id));
-  for (const path of listCgroups(host, instance.prefix)) {
+  const homes = homesOf(host, instance.prefix);
+  for (const path of homes.flatMap((home) => listCgroups(host, home))) {
     const id = path.slice(path.lastIndexOf("/") + 1);
     if (!/^[0-9a-f]{64}$/.test(id)) continue;
     if (unseen.has(id) || (!ended.has(id) && appeared(instance, id))) continue;
     await report.attempt(`cgroup ${path}`, () => removeCgroup(host, path));
   }
-  removeParents(host, `${instance.prefix}/any`);
+  for (const home of homes) removeParents(host, `${home}/any`);
+  if (host.driver !== "v2" || host.scope === undefined) return;
+  const { endScope } = await import("../../cgroup/scope.ts");
+  if (endScope(host.root)) report.lines.push("removed the scope of systemd's that no container was in");
 }
 
 /**

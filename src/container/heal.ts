@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { detectCgroups } from "../../cgroup/host.ts";
-import { remaining } from "../../cgroup/kill.ts";
+import { livesAnywhere } from "../../cgroup/kill.ts";
 import { findFaults, type HealReport, type HealRequest, heal as healNetworks } from "../../net/heal/heal.ts";
 import type { Mend, WantedEndpoint, WantedNetwork } from "../../net/heal/mend.ts";
 import { removeLink } from "../../net/link.ts";
@@ -102,7 +102,7 @@ function isStray(instance: Instance, id: string, network: string): boolean {
   if (record === "unreadable") return false;
   if (record !== undefined && isLive(record)) return attachmentOf(record, network) === undefined;
   // Of one that lives without a record nothing is known: it is left alone.
-  return remaining(detectCgroups(), `${instance.prefix}/${id}`).size === 0;
+  return !livesAnywhere(detectCgroups(), instance.prefix, id);
 }
 
 function requestOf(

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, mkdirSync, openSync, unlinkSync, writeFileSync } from "node:fs";
-import { performCgroup } from "../../cgroup/action.ts";
+import { type CgroupAction, performCgroup } from "../../cgroup/action.ts";
 import { removeCgroup } from "../../cgroup/remove.ts";
 import { ensureNetwork } from "../../net/bring-up.ts";
 import { namesAddresses } from "../../net/dns/sockets.ts";
@@ -121,6 +121,13 @@ async function reserve(start: Start): Promise<void> {
   start.record = reserveContainer(instance, request.name, draftRecord(prepared));
   const { record } = start;
   kept.push("container name", () => releaseAnyName(instance, record));
+}
+
+/** Only where systemd manages the tree there is more to it. */
+async function makeCgroup(action: CgroupAction): Promise<void> {
+  if (action.op !== "make" || action.scope === undefined) return performCgroup(action);
+  const { withScope } = await import("../../cgroup/scope.ts");
+  return withScope(action.mountPoint, action.scope, () => performCgroup(action));
 }
 
 /** The files that are bound into the container, with what is known already; /etc/hosts gets the address later. */
@@ -402,7 +409,7 @@ export async function performStep(start: Start, step: StartStep): Promise<void> 
       return fillNewVolumes(start);
     case "cgroup":
       if (step.first) running.push("cgroup", () => removeCgroup(prepared.cgroup.host, prepared.cgroup.path));
-      return performCgroup(step.action);
+      return makeCgroup(step.action);
     case "launch":
       return launchContainer(start);
     case "born": {

@@ -3,6 +3,7 @@ import { basename, dirname } from "node:path";
 import { cgroupDirectory, joinFiles, watchFiles } from "../../cgroup/files.ts";
 import { absenceOf, type CgroupHost, detectCgroups } from "../../cgroup/host.ts";
 import { cgroupMounts } from "../../cgroup/mounts.ts";
+import { containerCgroup } from "../../cgroup/place.ts";
 import { planCgroup } from "../../cgroup/plan.ts";
 import type { SetUpPlace } from "../../cgroup/set-up-place.ts";
 import { containerSysctls } from "../../net/endpoint.ts";
@@ -195,7 +196,7 @@ async function think(
   const overlay = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
   const host = detectCgroups();
   const absence = absenceOf(host);
-  const cgroupPath = `${instance.prefix}/${id}`;
+  const cgroupPath = containerCgroup(host, instance.prefix, id);
   const namespaces =
     request.namespaces === undefined
       ? undefined

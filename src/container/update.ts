@@ -1,5 +1,6 @@
 import { checkResources } from "../../cgroup/check.ts";
 import { detectCgroups } from "../../cgroup/host.ts";
+import { containerCgroup } from "../../cgroup/place.ts";
 import { planCgroup } from "../../cgroup/plan.ts";
 import { updateCgroup } from "../../cgroup/update.ts";
 import { writeFileAtomic } from "../core/atomic.ts";
@@ -48,8 +49,10 @@ export async function updateContainer(
   const resources = withoutLifted({ ...record.resources, ...changes });
   checkResources(resources, true);
   // One that does not run has to be able to be started with them.
-  if (Object.keys(changes).length > 0 && !isLive(record))
-    planCgroup(detectCgroups(), `${instance.prefix}/${id}`, resources);
+  if (Object.keys(changes).length > 0 && !isLive(record)) {
+    const host = detectCgroups();
+    planCgroup(host, containerCgroup(host, instance.prefix, id), resources);
+  }
   const undo = new UndoStack();
   const warnings: string[] = [];
   try {

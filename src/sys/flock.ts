@@ -2,6 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { hasErrno } from "../core/errors.ts";
 import { call } from "./call.ts";
 
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -34,6 +35,21 @@ export function takeLock(path: string, wait: boolean): number | undefined {
   } catch (error) {
     closeSync(fd);
     if (hasErrno(error, "EAGAIN", "EWOULDBLOCK")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Takes flock(2) on an open file or directory, until it is closed: `shared` waits for who has it alone. False when others
+ * have what was wanted `alone, if at once`.
+ */
+export function lockDescriptor(fd: number, how: "shared" | "alone, if at once", subject: string): boolean {
+  const operation = how === "shared" ? LOCK_SH : LOCK_EX | LOCK_NB;
+  try {
+    call("int flock(int fd, int operation)", [fd, operation], { call: "flock", subject });
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "EAGAIN", "EWOULDBLOCK")) return false;
     throw error;
   }
 }

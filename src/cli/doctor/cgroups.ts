@@ -1,4 +1,4 @@
-import { detectCgroups } from "../../../cgroup/host.ts";
+import { detectCgroups, managerOf } from "../../../cgroup/host.ts";
 import { type Check, type Finding, ok, warn } from "./check.ts";
 
 /** What limits need, by their v2 names; `io` is `blkio` in v1. */
@@ -13,7 +13,8 @@ export const cgroups: Check = {
     const missing = wanted.filter(
       (name) => !names.includes(name) && !(name === "io" && names.includes("blkio")),
     );
-    const found = `${host.driver}: ${names.join(" ")}`;
+    const manager = managerOf(host) === "systemd" ? ", in a scope of systemd's" : "";
+    const found = `${host.driver}${manager}: ${names.join(" ")}`;
     return missing.length === 0
       ? ok(found)
       : warn(

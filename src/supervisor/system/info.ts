@@ -1,5 +1,5 @@
 import { cpus, hostname, machine, release, totalmem } from "node:os";
-import { detectCgroups } from "../../../cgroup/host.ts";
+import { detectCgroups, managerOf } from "../../../cgroup/host.ts";
 import { listImages } from "../../../rootfs/image-store.ts";
 import { readTextIfAny } from "../../core/atomic.ts";
 import { MdockerError } from "../../core/errors.ts";
@@ -11,9 +11,11 @@ import { osRelease } from "./host.ts";
 function describeCgroups(): object {
   let has: (controller: string) => boolean = () => false;
   let version = "2";
+  let manager = "cgroupfs";
   const warnings: string[] = [];
   try {
     const cgroups = detectCgroups();
+    manager = managerOf(cgroups);
     version = cgroups.driver === "v2" ? "2" : "1";
     has = (controller) => cgroups.controllers.has(controller);
   } catch (error) {
@@ -21,7 +23,7 @@ function describeCgroups(): object {
     warnings.push(`WARNING: ${error.message}`);
   }
   return {
-    CgroupDriver: "cgroupfs",
+    CgroupDriver: manager,
     CgroupVersion: version,
     MemoryLimit: has("memory"),
     SwapLimit: has("memory"),

@@ -57,17 +57,34 @@ describe("the part of the cgroup tree that is the user's", () => {
     `30 20 0:26 / ${at} rw shared:4 - ${type} cgroup rw${options}`;
   const v2 = mount("cgroup2", "/sys/fs/cgroup", "");
   const own = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope\n";
+  const root = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service";
+  const systemd = {
+    mountinfo: v2,
+    cgroup: own,
+    isWritable: (path: string): boolean => path.includes("user@1000.service"),
+    exists: (path: string): boolean => path === `${root}/init.scope`,
+    uid: 1000,
+  };
 
   test("is the highest that belongs to the user", () => {
-    const isWritable = (path: string): boolean => path.includes("user@1000.service");
-    expect(findDelegation({ mountinfo: v2, cgroup: own, isWritable })).toEqual({
-      root: "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service",
-    });
+    const host = { ...systemd, exists: () => false };
+    expect(findDelegation(host)).toEqual({ root, managed: false, outside: false });
+  });
+
+  test("is the user's systemd's where there is one, whose scopes containers are in", () => {
+    expect(findDelegation(systemd)).toEqual({ root, managed: true, outside: false });
+    // A login by ssh is beside it.
+    const session = { ...systemd, cgroup: "0::/user.slice/user-1000.slice/session-3.scope\n" };
+    expect(findDelegation(session)).toEqual({ root, managed: true, outside: true });
+    expect(findDelegation({ ...session, uid: 1001 })).toMatchObject({ absent: expect.any(String) });
+    // A part that was given to the user by somebody else, above it.
+    const above = { ...systemd, isWritable: (path: string) => path.includes("user.slice") };
+    expect(findDelegation(above)).toMatchObject({ root: "/sys/fs/cgroup/user.slice", managed: false });
   });
 
   test("is none, with the reason, where nothing does and on cgroup v1", () => {
-    const none = { mountinfo: v2, cgroup: own, isWritable: () => false };
-    expect(findDelegation(none)).toMatchObject({ absent: expect.stringContaining("systemd-run --user") });
+    const none = { ...systemd, isWritable: () => false };
+    expect(findDelegation(none)).toMatchObject({ absent: expect.stringContaining("not by su") });
     const legacy = { ...none, mountinfo: `${v2}\n${mount("cgroup", "/sys/fs/cgroup/memory", ",memory")}` };
     expect(findDelegation(legacy)).toMatchObject({ absent: expect.stringContaining("cgroup v1") });
     expect(findDelegation({ ...none, mountinfo: "" })).toMatchObject({ absent: expect.any(String) });
