@@ -1,12 +1,14 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync, writeSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync } from "node:fs";
 import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
 import type { PlannedAction } from "../src/core/explain.ts";
 import { join } from "../src/core/join.ts";
 import { attachDeviceProgram } from "../src/sys/bpf.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
-import type { Scope } from "./host.ts";
+import type { Scope, V2Host } from "./host.ts";
 import type { LimitTarget } from "./limit.ts";
 import { grantRealTime } from "./v1/real-time.ts";
+import { shareProtection } from "./v2/protection.ts";
+import { writeValues } from "./write-values.ts";
 
 /** What is done to set up a cgroup. Every action also says what it is, for `--explain`. */
 export type CgroupAction = PlannedAction &
@@ -20,6 +22,8 @@ export type CgroupAction = PlannedAction &
       }
     /** v2: hands controllers down to the children of `directory`. */
     | { readonly op: "enable"; readonly directory: string; readonly controllers: readonly string[] }
+    /** v2: the cgroups above can give what this one has been promised: cgroup/v2/protection.ts. */
+    | { readonly op: "protect"; readonly host: V2Host; readonly path: string }
     /** v1 cpusets are born empty, and nothing can run in them: copies the parent's value if there is none. */
     | { readonly op: "inherit"; readonly parent: string; readonly directory: string; readonly file: string }
     /** v1: real-time CPU time for the cgroup above a container's, a part of the time. */
@@ -40,16 +44,6 @@ export type CgroupAction = PlannedAction &
 
 /** How often a cgroup that was left behind is removed before it is given up on. */
 const attempts = 100;
-
-/** Writes each value with a write(2) of its own. Never creates a file: cgroupfs has what it has. */
-export function writeValues(file: string, values: readonly string[]): void {
-  const fd = openSync(file, constants.O_WRONLY);
-  try {
-    for (const value of values) writeSync(fd, value);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 /** A cgroup that is there already is one that was left behind: it is made anew, so that no limit or count of it stays. */
 function removeLeftover(directory: string): void {
@@ -153,6 +147,9 @@ export function performCgroup(action: CgroupAction): void {
       break;
     case "enable":
       enable(action.directory, action.controllers);
+      break;
+    case "protect":
+      shareProtection(action.host, action.path);
       break;
     case "inherit":
       inherit(action.parent, action.directory, action.file);

@@ -2,13 +2,14 @@ import { existsSync } from "node:fs";
 import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
 import { pause } from "../src/core/pause.ts";
-import { performCgroup, writeValues } from "./action.ts";
+import { performCgroup } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import { absenceOf, type CgroupHost, type V1Host, type V2Host } from "./host.ts";
 import { keyed } from "./keyed.ts";
 import { checkPath, homeDirectory } from "./place.ts";
 import { makeV1 } from "./plan.ts";
 import { adopt, readFileIfAny } from "./processes.ts";
+import { writeValues } from "./write-values.ts";
 
 /** Processes in an uninterruptible wait freeze when that ends. */
 const patienceMs = 10_000;

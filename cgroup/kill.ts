@@ -1,10 +1,10 @@
 import { hasErrno } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
-import { writeValues } from "./action.ts";
 import { freeze, thaw } from "./freeze.ts";
 import type { CgroupHost } from "./host.ts";
 import { checkPath, hierarchies, homesOf } from "./place.ts";
 import { processesIn } from "./processes.ts";
+import { writeValues } from "./write-values.ts";
 
 function send(pids: Iterable<number>): void {
   for (const pid of pids) {

@@ -13,6 +13,7 @@ import { v1DeviceLimits } from "./v1/devices.ts";
 import { v1Limits } from "./v1/limits.ts";
 import { deviceProgram } from "./v2/device-program.ts";
 import { v2Limits } from "./v2/limits.ts";
+import { isPromise } from "./v2/protection.ts";
 
 /** cpu.rt_period_us of a new cgroup, in microseconds. */
 const usualRealTimePeriod = 1_000_000;
@@ -201,6 +202,22 @@ export function v2Needs(
   return { limits, controllers: [...new Set([...basic, ...limits.map(({ controller }) => controller)])] };
 }
 
+/** v2: what is promised to a container has to be there for it. */
+export function protect(host: V2Host, path: string, limits: readonly Limit[]): CgroupAction[] {
+  if (!limits.some(({ targets }) => targets.some(({ file }) => isPromise(file)))) return [];
+  return [
+    {
+      kind: "cgroup",
+      by: "parent",
+      op: "protect",
+      host,
+      path,
+      text: `write the sums of those below to memory.min and memory.low of ${parentsOf(path).join(", ")}`,
+      reason: "cgroup v2 promises to children no more than their parent has",
+    },
+  ];
+}
+
 function planV2(host: V2Host, path: string, resources: OciResources): CgroupAction[] {
   const { limits, controllers } = v2Needs(host, v2Limits(resources).filter(isLimiting));
   const directory = join(host.root, path);
@@ -209,6 +226,7 @@ function planV2(host: V2Host, path: string, resources: OciResources): CgroupActi
     // After the directory: while it is there, nobody can remove those above it.
     ...enableV2(host, path, controllers),
     ...limits.map((limit) => limitAction(directory, limit)),
+    ...protect(host, path, limits),
   ];
   const program = isRootless() ? undefined : deviceProgram(readDeviceRules(resources.devices ?? []));
   if (program !== undefined) {

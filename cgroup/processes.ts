@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { hasErrno, SetupError } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
-import { writeValues } from "./action.ts";
 import { absenceOf, type CgroupHost } from "./host.ts";
 import { checkPath, homeDirectory } from "./place.ts";
+import { writeValues } from "./write-values.ts";
 
 /** How often a growing group is looked through before it is given up on. */
 const passes = 100;

@@ -6,6 +6,7 @@ import type { CgroupHost } from "./host.ts";
 import { killAll, remaining } from "./kill.ts";
 import { checkPath, hierarchies, homeDirectory, parentsOf } from "./place.ts";
 import { treeOf } from "./processes.ts";
+import { shareProtection } from "./v2/protection.ts";
 
 /** How long killed processes may take to end. */
 const patienceMs = 10_000;
@@ -53,6 +54,7 @@ export function removeCgroup(host: CgroupHost, path: string): void {
     pause(ms);
   }
   removeParents(host, path);
+  if (host.driver === "v2") shareProtection(host, path);
 }
 
 /** Removes the cgroups above `path`, the instance's own, unless something else is in them. */

@@ -6,10 +6,10 @@ import { pause } from "../src/core/pause.ts";
 import { lockDescriptor } from "../src/sys/flock.ts";
 import { reap, spawnProcess } from "../src/sys/spawn.ts";
 import { SystemdError, SystemdManager } from "../src/sys/systemd.ts";
-import { writeValues } from "./action.ts";
 import type { CgroupHost, Scope } from "./host.ts";
 import { scopePath } from "./place.ts";
 import { readFileIfAny } from "./processes.ts";
+import { writeValues } from "./write-values.ts";
 
 const [slice = "", unit = ""] = scopePath.split("/");
 

@@ -1,11 +1,11 @@
 import { hasErrno } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
 import { formatBytes } from "../src/core/units.ts";
-import { writeValues } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import { countIn } from "./count.ts";
 import { keyed } from "./keyed.ts";
 import { readFileIfAny } from "./processes.ts";
+import { writeValues } from "./write-values.ts";
 
 /** Has the kernel take so much back; false where it cannot be asked to (memory.reclaim, Linux 5.19). */
 function reclaim(directory: string, bytes: number): boolean {

@@ -2,19 +2,20 @@ import { existsSync } from "node:fs";
 import { SetupError, UsageError } from "../src/core/errors.ts";
 import { join } from "../src/core/join.ts";
 import type { OciResources } from "../src/core/oci.ts";
-import { performCgroup, writeValues } from "./action.ts";
+import { performCgroup } from "./action.ts";
 import { CannotEnforceError } from "./cannot-enforce.ts";
 import { checkResources } from "./check.ts";
 import type { CgroupHost, V1Host, V2Host } from "./host.ts";
 import type { Limit } from "./limit.ts";
 import { checkPath, homeDirectory } from "./place.ts";
-import { enableV2, grantsV1, limitAction, makeV1, requireController, v2Needs } from "./plan.ts";
+import { enableV2, grantsV1, limitAction, makeV1, protect, requireController, v2Needs } from "./plan.ts";
 import { adopt, readFileIfAny } from "./processes.ts";
 import { makeRoom } from "./shrink.ts";
 import { readStats, readUsage } from "./stats.ts";
 import { optionOf } from "./unified.ts";
 import { v1Limits } from "./v1/limits.ts";
 import { v2Limits } from "./v2/limits.ts";
+import { writeValues } from "./write-values.ts";
 
 /** memory.limit may never be above memory.memsw: what grows, grows from the outside in. */
 function inOrder(limits: readonly Limit[], growing: boolean): Limit[] {
@@ -39,6 +40,11 @@ class Writer {
       this.#before.push(() => writeValues(file, lines));
     }
     performCgroup(limitAction(directory, limit));
+  }
+
+  /** Has `act` done after what is written from now on has been taken back. */
+  before(act: () => void): void {
+    this.#before.push(act);
   }
 
   /** Everything as it was, as far as the kernel lets it. */
@@ -76,7 +82,11 @@ function updateV2(host: V2Host, path: string, resources: OciResources, writer: W
   const most = resources.memory?.limit ?? 0;
   if (most > 0) makeRoom(join(host.root, path), most);
   for (const action of enableV2(host, path, controllers)) performCgroup(action);
+  const sharing = protect(host, path, limits);
+  // Whatever comes of it, the last thing: those above go by what is there then.
+  for (const action of sharing) writer.before(() => performCgroup(action));
   for (const limit of limits) writer.write(join(host.root, path), limit);
+  for (const action of sharing) performCgroup(action);
 }
 
 /** What an update of a running container has to say of its own accord, and what takes all of it back. */

@@ -3,9 +3,9 @@ import { hasErrno } from "../../src/core/errors.ts";
 import { join } from "../../src/core/join.ts";
 import { makeEventFd, takeEvent } from "../../src/sys/eventfd.ts";
 import { watchReadable } from "../../src/sys/readiness.ts";
-import { writeValues } from "../action.ts";
 import { lowMark, type MemoryListener, type MemoryWish } from "../memory-listener.ts";
 import { readFileIfAny } from "../processes.ts";
+import { writeValues } from "../write-values.ts";
 
 /** Bytes in use, caches included; undefined when the cgroup is gone. */
 function usageOf(directory: string): number | undefined {

@@ -1,11 +1,11 @@
 import { existsSync, watch } from "node:fs";
 import { hasErrno } from "../../src/core/errors.ts";
 import { join } from "../../src/core/join.ts";
-import { writeValues } from "../action.ts";
 import { countIn } from "../count.ts";
 import { keyedAll } from "../keyed.ts";
 import { lowMark, type MemoryListener, type MemoryWish } from "../memory-listener.ts";
 import { readFileIfAny } from "../processes.ts";
+import { writeValues } from "../write-values.ts";
 
 /** How often it is looked, only while usage is above the soft limit, whether it has fallen: the kernel does not tell. */
 const lookMs = 2_000;

@@ -132,11 +132,13 @@ async function makeCgroup(action: CgroupAction): Promise<void> {
 
 /** The files that are bound into the container, with what is known already; /etc/hosts gets the address later. */
 function writeFiles(start: Start): void {
-  const { instance, id, request, spec, seccomp } = start.prepared;
+  const { instance, id, request, spec, seccomp, cgroup } = start.prepared;
   const { etc } = containerPaths(instance, id);
   writeSpec(instance, id, spec);
   // What outlives init is not the monitor's to kill: it keeps the cgroup, which mdocker ends and removes.
-  if (sharesProcesses(spec)) noteLateCgroups(instance, id);
+  // And what it was promised goes with it: the cgroups above have to know.
+  if (sharesProcesses(spec) || cgroup.actions.some(({ op }) => op === "protect"))
+    noteLateCgroups(instance, id);
   if (seccomp !== undefined && isOwnProfile(seccomp.name))
     writeFile(join(etc, seccompFile), seccomp.filter, 0o600);
   const hostNetwork = request.network.kind === "host";

@@ -40,11 +40,16 @@ export function takeLock(path: string, wait: boolean): number | undefined {
 }
 
 /**
- * Takes flock(2) on an open file or directory, until it is closed: `shared` waits for who has it alone. False when others
+ * Takes flock(2) on an open file or directory, until it is closed: `shared` waits for who has it alone, `alone` for
+ * everybody. False when others
  * have what was wanted `alone, if at once`.
  */
-export function lockDescriptor(fd: number, how: "shared" | "alone, if at once", subject: string): boolean {
-  const operation = how === "shared" ? LOCK_SH : LOCK_EX | LOCK_NB;
+export function lockDescriptor(
+  fd: number,
+  how: "shared" | "alone" | "alone, if at once",
+  subject: string,
+): boolean {
+  const operation = how === "shared" ? LOCK_SH : how === "alone" ? LOCK_EX : LOCK_EX | LOCK_NB;
   try {
     call("int flock(int fd, int operation)", [fd, operation], { call: "flock", subject });
     return true;

@@ -68,6 +68,8 @@ function sdBus(): Functions {
   return functions;
 }
 
+type Property = readonly [string, Value];
+
 /** systemd has refused: `name` is D-Bus's, as `org.freedesktop.systemd1.UnitExists`. */
 export class SystemdError extends SetupError {
   readonly busName: string;
@@ -109,6 +111,15 @@ class Message {
     if (type === "s") this.text(value);
     else if (type === "au") this.numbers(value);
     else this.number(type, value);
+  }
+  properties(properties: readonly Property[]): void {
+    this.within("a", "(sv)", () => {
+      for (const [name, value] of properties)
+        this.within("r", "sv", () => {
+          this.text(name);
+          this.within("v", value[0], () => this.value(value));
+        });
+    });
   }
   number(type: "b" | "u" | "t", value: boolean | bigint | number): void {
     // A boolean is an int here (sd_bus_message_append_basic(3)).
@@ -204,7 +215,7 @@ export class SystemdManager implements Disposable {
    * It is there a little later: /proc/PID/cgroup tells. @throws SystemdError `...UnitExists` when there is one already
    */
   startScope(unit: string, slice: string, description: string, pids: readonly number[]): void {
-    const properties: readonly (readonly [string, Value])[] = [
+    const properties: readonly Property[] = [
       ["Description", ["s", description]],
       ["Slice", ["s", slice]],
       ["Delegate", ["b", true]],
@@ -215,14 +226,19 @@ export class SystemdManager implements Disposable {
     this.#call("StartTransientUnit", (message) => {
       message.text(unit);
       message.text("fail");
-      message.within("a", "(sv)", () => {
-        for (const [name, value] of properties)
-          message.within("r", "sv", () => {
-            message.text(name);
-            message.within("v", value[0], () => message.value(value));
-          });
-      });
+      message.properties(properties);
       message.within("a", "(sa(sv))", () => undefined);
+    });
+  }
+
+  /** Changes properties that are amounts, until the next boot: `max` is infinity. */
+  setProperties(unit: string, amounts: readonly (readonly [string, bigint | "max"])[]): void {
+    this.#call("SetUnitProperties", (message) => {
+      message.text(unit);
+      message.number("b", true);
+      message.properties(
+        amounts.map(([name, amount]) => [name, ["t", amount === "max" ? UINT64_MAX : amount]]),
+      );
     });
   }
 

@@ -50,7 +50,14 @@ describe("on a host whose cgroups systemd manages", () => {
     expect(limits()).toEqual([String(40 * 2 ** 20), "50000 100000"]);
     // Not in the cgroup from which controllers are handed down.
     expect(text(`${scope}/cgroup.procs`)).toBe("");
+    // What the scope and its slice promise is systemd's to know, or it would be gone when it looks again.
+    await start("promised", "--memory-min", "8m");
     await host.said(["systemctl", "daemon-reload"]);
+    for (const name of [unit, "mdocker.slice"])
+      expect(await host.property(name, "MemoryMin")).toBe(String(8 * 2 ** 20));
+    expect(text(`${scope}/memory.min`)).toBe(String(8 * 2 ** 20));
+    expect(await host.mdocker(["rm", "-f", "promised"], env)).toMatchObject({ code: 0 });
+    expect(text(`${scope}/memory.min`)).toBe("0");
     await host.said(["systemctl", "set-property", "--runtime", "mdocker.slice", "CPUWeight=50"]);
     expect(limits()).toEqual([String(40 * 2 ** 20), "50000 100000"]);
     const inside = await host.mdocker(["exec", "one", "cat", "/proc/self/cgroup"], env);

@@ -181,6 +181,7 @@ describe("v2", () => {
       `write 8:0 wbps=max to ${place}/io.max`,
       `write 1 to ${place}/memory.oom.group`,
       `write 100000000 to ${place}/memory.high`,
+      "write the sums of those below to memory.min and memory.low of mdocker",
     ]);
   });
 
