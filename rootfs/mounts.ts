@@ -153,15 +153,19 @@ function expectDirectory(builder: ProgramBuilder, path: string): void {
   builder.add("child", close(fd, "looked at"));
 }
 
-/** Mounts a filesystem of the kernel (proc, sysfs, tmpfs, devpts, mqueue) at its place inside the container's root. */
-export function systemMount(builder: ProgramBuilder, item: OciMount, reason: string): void {
+/**
+ * Mounts a filesystem of the kernel (proc, sysfs, tmpfs, devpts, mqueue) at its place inside the container's root.
+ * @param context One more option, for SELinux: the only one with commas in it.
+ */
+export function systemMount(builder: ProgramBuilder, item: OciMount, reason: string, context?: string): void {
   const { flags, data } = parseMountOptions(item.options ?? []);
   makeDirectories(builder, item.destination, place);
   if (item.destination.lastIndexOf("/") === 0) expectDirectory(builder, item.destination);
   const type = item.type ?? "none";
+  const options = context === undefined ? data : [data, context].filter(Boolean).join(",");
   builder.add(
     "child",
-    mount({ source: item.source ?? type, target: item.destination, type, flags, options: data, reason }),
+    mount({ source: item.source ?? type, target: item.destination, type, flags, options, reason }),
   );
   if ((flags & mountFlags.MS_REMOUNT) === 0) hideBelow(builder, item.destination);
 }

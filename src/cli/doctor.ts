@@ -12,6 +12,7 @@ import { forwarding } from "./doctor/forwarding.ts";
 import { image } from "./doctor/image.ts";
 import { init } from "./doctor/init.ts";
 import { kernel } from "./doctor/kernel.ts";
+import { labels } from "./doctor/labels.ts";
 import { libmnl, libseccomp } from "./doctor/libraries.ts";
 import { limits } from "./doctor/limits.ts";
 import { links } from "./doctor/links.ts";
@@ -27,7 +28,7 @@ import { isTerminal } from "./terminal.ts";
 
 /** Every check, in the order of a start. */
 export const checks: readonly Check[] = [
-  ...[privileges, kernel, namespaces, overlay, users, cgroups, limits],
+  ...[privileges, kernel, namespaces, overlay, users, labels, cgroups, limits],
   ...[libmnl, libseccomp, firewall, links],
   ...[bridgeFilter, forwarding, names, ...optionalParts, init, image, disk],
 ];

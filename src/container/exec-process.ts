@@ -102,6 +102,7 @@ export function execProcess(own: OciProcess, request: ExecRequest, accounts: () 
     ...(capabilities === undefined ? {} : { capabilities }),
     ...(own.noNewPrivileges === undefined ? {} : { noNewPrivileges: own.noNewPrivileges }),
     ...(own.apparmorProfile === undefined ? {} : { apparmorProfile: own.apparmorProfile }),
+    ...(own.selinuxLabel === undefined ? {} : { selinuxLabel: own.selinuxLabel }),
     ...(own.rlimits === undefined ? {} : { rlimits: own.rlimits }),
     ...(own.scheduler === undefined ? {} : { scheduler: own.scheduler }),
     ...(own.ioPriority === undefined ? {} : { ioPriority: own.ioPriority }),

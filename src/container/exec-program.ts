@@ -61,8 +61,7 @@ interface Opened {
 /** The launcher, later the monitor. */
 function addLaunch(builder: ProgramBuilder, facts: ExecFacts): Opened {
   const add = (step: Parameters<ProgramBuilder["add"]>[1]): StepRef => builder.add("launch", step);
-  const { apparmorProfile } = facts.process;
-  if (apparmorProfile !== undefined) labelCommand(builder, apparmorProfile);
+  labelCommand(builder, facts.process);
   add(setSignalMask(true, "no signal may end the monitor"));
   add(
     prctl(

@@ -184,6 +184,8 @@ export async function collectGarbage(instance: Instance, options: GarbageOptions
   await collectCgroups(instance, kept, report);
   for (const id of collectPublications(instance))
     report.lines.push(`removed published ports of container ${id.slice(0, 12)}`);
+  const { collectLevels } = await import("./selinux/claim.ts");
+  report.lines.push(...collectLevels(instance, known));
   report.lines.push(...collectIds(instance), ...collectStrayLinks(instance));
   if (options.networks) {
     for (const { network } of readMarkers(instance)) {

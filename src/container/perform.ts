@@ -117,6 +117,11 @@ async function reserve(start: Start): Promise<void> {
   const { prepared, kept } = start;
   const { instance, id, request } = prepared;
   if (request.name !== undefined) await freeAbandonedName(instance, request.name);
+  if (prepared.spec.process.selinuxLabel !== undefined)
+    kept.push("level of SELinux", async () => {
+      const { releaseLevel } = await import("./selinux/claim.ts");
+      releaseLevel(instance, id);
+    });
   kept.push("container directory", () => removeContainerFiles(instance, id));
   start.record = reserveContainer(instance, request.name, draftRecord(prepared));
   const { record } = start;
@@ -159,6 +164,14 @@ function writeFiles(start: Start): void {
       removeAnonymousVolumes(instance, spec.mounts, id);
     });
   for (const directory of start.prepared.directories) mkdirSync(directory, { recursive: true, mode: 0o755 });
+}
+
+/** Only a host with SELinux has labels. */
+async function labelOwnFiles({ prepared }: Start): Promise<void> {
+  const { mountLabel: mount } = prepared.spec.linux;
+  if (mount === undefined) return;
+  const { labelFiles } = await import("./selinux/files.ts");
+  labelFiles({ ...prepared, mounts: prepared.request.mounts, mount });
 }
 
 /** A container that was created has had its volumes filled then. */
@@ -408,6 +421,7 @@ export async function performStep(start: Start, step: StartStep): Promise<void> 
     case "layers":
       kept.push("writable layer", () => removeLayers(prepared.overlay.directory));
       prepareLayers(prepared.overlay);
+      await labelOwnFiles(start);
       return fillNewVolumes(start);
     case "cgroup":
       if (step.first) running.push("cgroup", () => removeCgroup(prepared.cgroup.host, prepared.cgroup.path));

@@ -19,6 +19,7 @@ import { ourselves } from "../sys/process.ts";
 import { routesOf } from "./default-route.ts";
 import { findNetwork } from "./find-network.ts";
 import { findRoot } from "./find-root.ts";
+import { contextOption } from "./label.ts";
 import { newId } from "./names.ts";
 import { orphanNote } from "./orphans.ts";
 import type { Prepared } from "./prepared.ts";
@@ -156,17 +157,28 @@ export async function prepare(
   { traced = false, peek = false, id = newId() }: PrepareOptions = {},
 ): Promise<Prepared> {
   const wanted = request.namespaces?.user;
-  if (wanted === undefined) return think(instance, request, { traced, id }, undefined);
+  if (wanted === undefined) return thinkOrRelease(instance, request, { traced, peek, id }, undefined);
   // What is thought through names the ids, so that they have to be known.
   const { refuseForeign } = await import("./users/refuse.ts");
   refuseForeign(request);
   const { leaseIds, peekIds, releaseIds } = await import("./users/range.ts");
-  if (peek) return think(instance, request, { traced, id }, peekIds(instance, wanted));
+  if (peek) return think(instance, request, { traced, peek, id }, peekIds(instance, wanted));
   const ids = leaseIds(instance, id, wanted, ourselves());
   try {
-    return await think(instance, request, { traced, id }, ids);
+    return await thinkOrRelease(instance, request, { traced, peek, id }, ids);
   } catch (error) {
     releaseIds(instance, id);
+    throw error;
+  }
+}
+
+/** Nothing stays claimed for what cannot be started. */
+async function thinkOrRelease(...about: Parameters<typeof think>): Promise<Prepared> {
+  try {
+    return await think(...about);
+  } catch (error) {
+    const [instance, , { id }] = about;
+    (await import("./selinux/claim.ts")).releaseLevel(instance, id);
     throw error;
   }
 }
@@ -174,7 +186,7 @@ export async function prepare(
 async function think(
   instance: Instance,
   request: RunRequest,
-  { traced, id }: Required<Pick<PrepareOptions, "traced" | "id">>,
+  { traced, peek, id }: Required<Pick<PrepareOptions, "traced" | "peek" | "id">>,
   ids: IdMap | undefined,
 ): Promise<Prepared> {
   const { cidFile } = request;
@@ -193,7 +205,6 @@ async function think(
   }
   const security = planSecurity(instance, { ...request, uid: user.uid });
   const notes = [...security.notes];
-  const overlay = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
   const host = detectCgroups();
   const absence = absenceOf(host);
   const cgroupPath = containerCgroup(host, instance.prefix, id);
@@ -201,6 +212,18 @@ async function think(
     request.namespaces === undefined
       ? undefined
       : (await import("./joined-namespaces.ts")).joinNamespaces(instance, request.namespaces);
+  const labels =
+    security.label === undefined
+      ? undefined
+      : (await import("./selinux/plan.ts")).planLabels(instance, id, request, security.label, {
+          namespaces,
+          peek,
+        });
+  const planned = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
+  const overlay =
+    labels === undefined
+      ? planned
+      : { ...planned, options: `${planned.options},${contextOption(labels.mount)}` };
   const sysctls =
     request.network.kind === "bridge" || request.network.kind === "none"
       ? containerSysctls(ids === undefined ? undefined : ids.size - 1)
@@ -219,6 +242,7 @@ async function think(
     volumePath: (name) => volumePath(instance, name),
     joined: joinedContainer(instance, request),
     namespaces,
+    labels,
     ids,
   });
   if (absence !== undefined && namespaces?.modes.pid === "host")

@@ -34,7 +34,7 @@ import { addAfter, type Remains } from "./after.ts";
 import { awaitParent, becomeCommand, dieWithMonitor, joinMemory } from "./command.ts";
 import { fifoNames } from "./fifos.ts";
 import { inherited } from "./inherited.ts";
-import { labelCommand } from "./label.ts";
+import { contextOption, labelCommand } from "./label.ts";
 import { confineInit } from "./privileges.ts";
 import { sharesProcesses } from "./spec.ts";
 import type { UsersProgram } from "./users/program.ts";
@@ -109,9 +109,8 @@ function moveClocks(builder: ProgramBuilder, { linux }: OciSpec): void {
 function addLaunch(builder: ProgramBuilder, facts: ProgramFacts): void {
   const add = (...steps: Parameters<ProgramBuilder["addAll"]>[1][number][]): void =>
     builder.addAll("launch", steps);
-  const { apparmorProfile } = facts.spec.process;
   // While these files are still ours, whoever we are: those of who is not dumpable are root's.
-  if (apparmorProfile !== undefined) labelCommand(builder, apparmorProfile);
+  labelCommand(builder, facts.spec.process);
   add(
     setSignalMask(true, "no signal may end the monitor, and pid 1 wants to fetch them"),
     prctl(
@@ -244,6 +243,14 @@ function openOwnSources(
   return { devices, sources };
 }
 
+/** What is mounted for the container alone has the label of its files, where it has one. */
+function contextOf({ type }: OciMount, { linux }: OciSpec): string | undefined {
+  const { mountLabel } = linux;
+  return mountLabel === undefined || (type !== "tmpfs" && type !== "devpts")
+    ? undefined
+    : contextOption(mountLabel);
+}
+
 function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
   const { spec, users } = facts;
   const { devices, sources } = users ?? openOwnSources(builder, facts);
@@ -268,7 +275,12 @@ function addMounts(builder: ProgramBuilder, facts: ProgramFacts): void {
     } else {
       const shown =
         item.destination === "/proc" && sharesProcesses(spec) ? "the processes that it is among" : undefined;
-      systemMount(builder, item, shown ?? mountReasons[item.destination] ?? "as --tmpfs asks");
+      systemMount(
+        builder,
+        item,
+        shown ?? mountReasons[item.destination] ?? "as --tmpfs asks",
+        contextOf(item, spec),
+      );
       if (item.destination === "/dev") {
         populateDev(builder, ownsNoHost(facts) ? [] : (spec.linux.devices ?? []), facts.deviceLinks);
         for (const device of devices)

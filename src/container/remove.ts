@@ -13,6 +13,7 @@ import { isAlive, type ProcessIdentity } from "../sys/process.ts";
 import { releaseMonitor, removeLinks } from "./collect.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isLive } from "./refresh.ts";
+import { releaseLevel } from "./selinux/claim.ts";
 import { markStop } from "./stop-mark.ts";
 import { containerPaths, readSpec, releaseAnyName, removeContainerFiles } from "./store.ts";
 import { removeAnonymousVolumes } from "./volumes.ts";
@@ -59,6 +60,7 @@ export async function removeTraces(
   const { id } = record;
   const mounts = volumes ? mountsOf(instance, id) : [];
   undo.push("record", () => removeContainerFiles(instance, id));
+  undo.push("level of SELinux", () => releaseLevel(instance, id));
   undo.push("name", () => releaseAnyName(instance, record));
   undo.push("anonymous volumes", () => removeAnonymousVolumes(instance, mounts, id));
   undo.push("writable layer", () => removeLayers(containerPaths(instance, id).directory));

@@ -13,6 +13,8 @@ export type MountRequest =
       readonly create: boolean;
       /** With users of the container's own: files belong to them by the ids that they have on the disk. */
       readonly idmap?: boolean | undefined;
+      /** On a host with SELinux its files get the label of every container's, or of this one's alone. */
+      readonly relabel?: "shared" | "private" | undefined;
       readonly propagation?: "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave" | undefined;
     }
   | {

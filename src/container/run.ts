@@ -116,6 +116,8 @@ async function finishQuickly({
   releaseAnyName(instance, record);
   if (reservation !== undefined) (await import("../../net/ports/publish.ts")).unpublish(instance, id);
   if (prepared.ids !== undefined) (await import("./users/range.ts")).releaseIds(instance, id);
+  if (prepared.spec.process.selinuxLabel !== undefined)
+    (await import("./selinux/claim.ts")).releaseLevel(instance, id);
   const late = hasLateCgroups(instance, id);
   removeRunDirectory(instance, id);
   await endMonitor(launched, prepared.program, interruption);

@@ -1,6 +1,7 @@
 import type { IdMap } from "../core/id-ranges.ts";
 import type { OciMount, OciNamespace, OciResources, OciSpec } from "../core/oci.ts";
 import { hasOneId } from "../core/rootless.ts";
+import type { Labels } from "../security/selinux.ts";
 import type { JoinedNamespaces } from "./joined-namespaces.ts";
 import type { NamespaceModes, RunRequest } from "./request.ts";
 
@@ -57,6 +58,8 @@ export interface SpecFacts {
   readonly joined?: JoinedContainer | undefined;
   /** What `--pid`, `--ipc`, `--uts` and `--cgroupns` mean. */
   readonly namespaces?: JoinedNamespaces | undefined;
+  /** The contexts of SELinux of its processes and files. */
+  readonly labels?: Labels | undefined;
   /** The ids of its own users on the host. */
   readonly ids?: IdMap | undefined;
 }
@@ -272,6 +275,7 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
       ...(security.capabilities === undefined ? {} : { capabilities: security.capabilities }),
       ...(security.noNewPrivileges === undefined ? {} : { noNewPrivileges: security.noNewPrivileges }),
       ...(security.apparmorProfile === undefined ? {} : { apparmorProfile: security.apparmorProfile }),
+      ...(facts.labels === undefined ? {} : { selinuxLabel: facts.labels.process }),
       ...(facts.rlimits === undefined ? {} : { rlimits: facts.rlimits }),
       ...(request.oomScoreAdj === undefined ? {} : { oomScoreAdj: request.oomScoreAdj }),
       ...(request.nice === undefined ? {} : { scheduler: { policy: "SCHED_OTHER", nice: request.nice } }),
@@ -297,6 +301,7 @@ export function buildSpec(request: RunRequest, facts: SpecFacts): OciSpec {
       },
       sysctl: { ...facts.networkSysctl, ...request.sysctl },
       ...(security.devices === undefined ? {} : { devices: security.devices }),
+      ...(facts.labels === undefined ? {} : { mountLabel: facts.labels.mount }),
       ...(security.maskedPaths === undefined ? {} : { maskedPaths: security.maskedPaths }),
       ...(security.readonlyPaths === undefined ? {} : { readonlyPaths: security.readonlyPaths }),
     },

@@ -27,6 +27,7 @@ export interface OciProcess {
   readonly scheduler?: { readonly policy: "SCHED_OTHER"; readonly nice: number };
   readonly ioPriority?: OciIoPriority;
   readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
 }
 
 interface OciUser {
@@ -74,6 +75,8 @@ interface OciLinux {
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly devices?: readonly OciDevice[];
   readonly seccomp?: OciSeccomp;
+  /** The context of SELinux that its files have. */
+  readonly mountLabel?: string;
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
 }

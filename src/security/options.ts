@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readTextIfAny } from "../core/atomic.ts";
 import { SetupError, UsageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
+import type { LabelOptions } from "./selinux.ts";
 
 /** Which system calls a container may make. */
 export type SeccompSource =
@@ -21,6 +22,7 @@ export interface SecurityOptions {
   readonly systemPathsUnconfined: boolean;
   /** A profile of AppArmor that is loaded. */
   readonly apparmor?: string | undefined;
+  readonly label: LabelOptions;
 }
 
 /** Which access control modules this host runs. */
@@ -31,16 +33,24 @@ export interface SecurityModules {
   readonly selinux: boolean;
 }
 
+/** True on a host that runs SELinux, permissive or not: selinuxfs is mounted there. */
+export function hasSelinux(): boolean {
+  return existsSync("/sys/fs/selinux/enforce");
+}
+
 /** Looks at this host's securityfs and selinuxfs. */
 function findSecurityModules(): SecurityModules {
   return {
     apparmor: existsSync("/proc/self/attr/apparmor/exec"),
     profiles: readTextIfAny("/sys/kernel/security/apparmor/profiles"),
-    selinux: existsSync("/sys/fs/selinux/enforce"),
+    selinux: hasSelinux(),
   };
 }
 
 const known = ["no-new-privileges", "seccomp", "systempaths", "apparmor", "label"];
+
+const labelForms =
+  "label=disable, label=user:USER, label=role:ROLE, label=type:TYPE, label=filetype:TYPE or label=level:LEVEL, such as s0:c1,c2";
 
 function unexpected(option: string, expected: string): never {
   throw new UsageError(`--security-opt: ${option}: expected ${expected}`);
@@ -82,10 +92,19 @@ function parseProfile(
   return value;
 }
 
-function refuseLabel(option: string, value: string, { selinux }: SecurityModules): void {
-  if (value === "disable") return;
-  if (!selinux) noModule(option, "SELinux");
-  throw new SetupError(`--security-opt: ${option}: mdocker does not set SELinux labels`);
+/** One more of the label= options, which add up. */
+function parseLabel(
+  option: string,
+  value: string,
+  before: LabelOptions,
+  modules: () => SecurityModules,
+): LabelOptions {
+  if (value === "disable") return { ...before, given: true, disabled: true };
+  const [, name = "", part = ""] = /^(user|role|type|level|filetype):(.+)$/s.exec(value) ?? [];
+  const form = name === "level" ? /^s\d+(-s\d+)?(:c\d+([,.]c\d+)*)?$/ : /^[A-Za-z]\w{0,254}$/;
+  if (!form.test(part)) unexpected(option, labelForms);
+  if (!modules().selinux) noModule(option, "SELinux");
+  return { ...before, given: true, [name]: part };
 }
 
 /**
@@ -100,6 +119,7 @@ export function parseSecurityOptions(
   let seccomp: SeccompSource | undefined;
   let systemPathsUnconfined = false;
   let apparmor: string | undefined;
+  let label: LabelOptions = { given: false, disabled: false };
   for (const option of options) {
     const [, name = "", value] = /^([^=:]*)(?:[=:](.*))?$/s.exec(option) ?? [];
     switch (name) {
@@ -117,7 +137,7 @@ export function parseSecurityOptions(
         apparmor = parseProfile(option, value ?? "", modules());
         break;
       case "label":
-        refuseLabel(option, value ?? "", modules());
+        label = parseLabel(option, value ?? "", label, modules);
         break;
       default: {
         const near = nearest(name, known);
@@ -125,5 +145,5 @@ export function parseSecurityOptions(
       }
     }
   }
-  return { noNewPrivileges, seccomp, systemPathsUnconfined, apparmor };
+  return { noNewPrivileges, seccomp, systemPathsUnconfined, apparmor, label };
 }

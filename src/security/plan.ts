@@ -5,11 +5,12 @@ import { capabilityMask, heldCapabilities, lastCapability } from "./capabilities
 import { type DeviceLink, defaultDeviceLinks, defaultDevices, deviceRules } from "./devices.ts";
 import { resolveCapabilities } from "./grant.ts";
 import { allDevices, type FoundDevices, findDevices, type WantedDevice } from "./host-devices.ts";
-import { parseSecurityOptions, type SeccompSource } from "./options.ts";
+import { hasSelinux, parseSecurityOptions, type SeccompSource } from "./options.ts";
 import { systemPaths } from "./paths.ts";
 import { clampRlimits, ownHardLimits } from "./rlimits.ts";
 import { seccompFilter } from "./seccomp/cache.ts";
 import { profileName } from "./seccomp/source.ts";
+import type { LabelOptions } from "./selinux.ts";
 
 /** What the user asked, as a run request has it, and who the command runs as. */
 export interface SecurityRequest {
@@ -52,6 +53,8 @@ export interface SecurityPlan {
   readonly noNewPrivileges: boolean;
   /** The AppArmor profile of the command; absent: none. */
   readonly apparmorProfile?: string;
+  /** What was asked of labels; undefined on a host without SELinux. */
+  readonly label?: LabelOptions;
   readonly seccomp: "unconfined" | PlannedSeccomp;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
@@ -111,6 +114,7 @@ export function planSecurity(
     rlimits: fitting.rlimits,
     noNewPrivileges: options.noNewPrivileges ?? !privileged,
     ...(options.apparmor === undefined ? {} : { apparmorProfile: options.apparmor }),
+    ...(hasSelinux() ? { label: options.label } : {}),
     seccomp:
       source.kind === "unconfined"
         ? "unconfined"

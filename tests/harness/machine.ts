@@ -16,6 +16,12 @@ interface Report {
   }[];
 }
 
+/** A file of tests, and parameters for the kernel that it wants. */
+export interface Suite {
+  readonly suite: string;
+  readonly parameters?: string | undefined;
+}
+
 /** How a suite went in a machine of its own. */
 export interface SuiteResult {
   readonly passed: number;
@@ -38,13 +44,14 @@ export function allowedProcessors(status: string = readFileSync("/proc/self/stat
 }
 
 /** Runs `vitest --project root SUITE` in a throw-away machine bound to one processor; what it prints, and its report. */
-async function runSuite(suite: string, processor: number): Promise<SuiteResult> {
+async function runSuite({ suite, parameters }: Suite, processor: number): Promise<SuiteResult> {
   const folder = mkdtempSync(join(tmpdir(), "mdocker-vm-"));
   try {
     const output = await new Promise<string>((resolve) => {
       execFile(
         join(home, "scripts/vm/vm-run"),
         [
+          ...(parameters === undefined ? [] : ["--append", parameters]),
           ...["--timeout", String(seconds), "--rw", folder, "--cwd", home, "--env", "CI=true"],
           // Upper layers of an overlay cannot live on the machine's own root, which is one.
           ...["--scratch", "/var/lib", "--scratch", "/var/tmp", "--"],
@@ -75,7 +82,7 @@ async function runSuite(suite: string, processor: number): Promise<SuiteResult> 
 }
 
 /** Starts every suite in a machine of its own, as many at a time as there are processors; a promise for each. */
-export function runSuites(suites: readonly string[]): ReadonlyMap<string, Promise<SuiteResult>> {
+export function runSuites(suites: readonly Suite[]): ReadonlyMap<string, Promise<SuiteResult>> {
   const idle = allowedProcessors().slice(0, mostMachines);
   const waiting: ((processor: number) => void)[] = [];
   const take = () =>
@@ -91,7 +98,7 @@ export function runSuites(suites: readonly string[]): ReadonlyMap<string, Promis
   };
   return new Map(
     suites.map((suite) => [
-      suite,
+      suite.suite,
       take().then((processor) => runSuite(suite, processor).finally(() => giveBack(processor))),
     ]),
   );

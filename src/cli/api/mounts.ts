@@ -3,8 +3,8 @@ import { NotSupportedError } from "../../supervisor/http/errors.ts";
 import type { CreateBody, HostConfigBody, MountBody } from "../../supervisor/translate/body.ts";
 import { type Collected, pair } from "./collect.ts";
 
-/** Options of a bind that change nothing here: labels of SELinux, and hints to file sharing of other systems. */
-const harmless: ReadonlySet<string> = new Set(["z", "Z", "cached", "delegated", "consistent"]);
+/** Options of a bind that change nothing here: hints to file sharing of other systems. */
+const harmless: ReadonlySet<string> = new Set(["cached", "delegated", "consistent"]);
 
 function anonymous(): string {
   return randomBytes(32).toString("hex");

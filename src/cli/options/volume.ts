@@ -37,16 +37,18 @@ export function parseVolume(given: Given, view: HostView): MountRequest {
   let readOnly = false;
   let noCopy = false;
   let idmap = false;
+  let relabel: "shared" | "private" | undefined;
   let propagation: Propagation | undefined;
   for (const option of list === "" ? [] : list.split(",")) {
     if (option === "ro" || option === "rw") readOnly = option === "ro";
     else if (option === "nocopy") noCopy = true;
     else if (option === "idmap") idmap = true;
+    else if (option === "z" || option === "Z") relabel = option === "z" ? "shared" : "private";
     else if (isPropagation(option)) propagation = option;
     else
       refuse(
         given,
-        `options of ro, rw, nocopy, idmap, ${propagations.join(", ")}, not ${JSON.stringify(option)}`,
+        `options of ro, rw, z, Z, nocopy, idmap, ${propagations.join(", ")}, not ${JSON.stringify(option)}`,
       );
   }
   if (/^[a-zA-Z0-9][\w.-]*$/.test(source)) {
@@ -64,6 +66,7 @@ export function parseVolume(given: Given, view: HostView): MountRequest {
     readOnly,
     create: true,
     ...(idmap ? { idmap } : {}),
+    ...(relabel === undefined ? {} : { relabel }),
   } as const;
   return propagation === undefined ? bind : { ...bind, propagation };
 }

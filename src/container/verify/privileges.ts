@@ -65,6 +65,20 @@ export function verifyPrivileges(subject: Subject): Finding[] {
     );
   }
 
+  const { selinuxLabel } = spec.process;
+  if (selinuxLabel !== undefined) {
+    const label = (pid: number): string | undefined =>
+      ifThere(() => readFileSync(`/proc/${pid}/attr/current`, "utf8"))?.replace(/\0$/, "");
+    const others = processes.filter(
+      ({ isInit, pid }) => !isInit && (label(pid) ?? selinuxLabel) !== selinuxLabel,
+    );
+    hold(
+      "SELinux",
+      selinuxLabel,
+      others.map((process) => `${named(process)} has ${label(process.pid) ?? "none"}`),
+    );
+  }
+
   if (spec.process.noNewPrivileges === true) {
     const able = processes.filter(({ noNewPrivileges }) => !noNewPrivileges);
     hold(

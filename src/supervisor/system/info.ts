@@ -4,6 +4,7 @@ import { listImages } from "../../../rootfs/image-store.ts";
 import { readTextIfAny } from "../../core/atomic.ts";
 import { MdockerError } from "../../core/errors.ts";
 import { versionText } from "../../core/version-text.ts";
+import { hasSelinux } from "../../security/options.ts";
 import type { Engine } from "../engine.ts";
 import { osRelease } from "./host.ts";
 
@@ -117,6 +118,10 @@ export function describeSystem(engine: Engine, remapped: boolean): object {
     ContainerdCommit: { ID: "", Expected: "" },
     RuncCommit: { ID: "", Expected: "" },
     InitCommit: { ID: "", Expected: "" },
-    SecurityOptions: ["name=seccomp,profile=builtin", ...(remapped ? ["name=userns"] : [])],
+    SecurityOptions: [
+      "name=seccomp,profile=builtin",
+      ...(hasSelinux() ? ["name=selinux"] : []),
+      ...(remapped ? ["name=userns"] : []),
+    ],
   };
 }

@@ -14,6 +14,7 @@ describe("--security-opt", () => {
       noNewPrivileges: undefined,
       seccomp: undefined,
       systemPathsUnconfined: false,
+      label: { given: false, disabled: false },
     });
   });
 
@@ -48,6 +49,7 @@ describe("--security-opt", () => {
       noNewPrivileges: false,
       seccomp: { kind: "default" },
       systemPathsUnconfined: false,
+      label: { given: false, disabled: false },
     });
   });
 
@@ -57,11 +59,14 @@ describe("--security-opt", () => {
   });
 
   test("labels: switching off holds everywhere, setting one names what the host lacks", () => {
-    expect(parse("apparmor=unconfined", "label=disable", "label:disable")).toEqual(parse());
+    expect(parse("apparmor=unconfined", "label=disable", "label:disable")).toEqual({
+      ...parse(),
+      label: { given: true, disabled: true },
+    });
     expect(() => parse("apparmor=docker-default")).toThrow(SetupError);
     expect(() => parse("apparmor=docker-default")).toThrow("this host has no AppArmor");
     expect(() => parse("label=type:svirt_t")).toThrow("this host has no SELinux");
-    expect(() => parseSecurityOptions(["label=type:svirt_t"], both)).toThrow("does not set SELinux labels");
+    expect(parseSecurityOptions(["label=type:svirt_t"], both).label).toMatchObject({ type: "svirt_t" });
   });
 
   test.each([
