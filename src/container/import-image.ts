@@ -81,19 +81,24 @@ async function* plain(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 /** Bytes of a tar, uncompressed, beyond which it is taken for a bomb: a few kilobytes can stand for as many. */
 const usualMaxSize = 32 * 1024 ** 3;
 /** The same of entries: each takes an inode, and 512 bytes of a tar that may be compressed to nothing. */
-const maxEntries = 2_000_000;
+const usualMaxEntries = 2_000_000;
 
 export interface ImportOptions {
   /** Bytes of the tar, uncompressed; default 32 GiB. */
   readonly maxSize?: number | undefined;
+  /** Entries of the tar; default two million. */
+  readonly maxEntries?: number | undefined;
   /** Lines of a Dockerfile: CMD, ENTRYPOINT, ENV, EXPOSE, WORKDIR, USER. */
   readonly changes: readonly string[];
   /** For the image's history. */
   readonly message?: string | undefined;
 }
 
-/** The entries, up to {@link maxEntries}. */
-async function* counting(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<ArchiveEntry> {
+/** The entries, up to so many. */
+async function* counting(
+  entries: AsyncIterable<ArchiveEntry>,
+  maxEntries: number,
+): AsyncGenerator<ArchiveEntry> {
   let count = 0;
   for await (const entry of entries) {
     count += 1;
@@ -111,7 +116,7 @@ export async function importImage(
   instance: Instance,
   name: string,
   stream: AsyncIterable<Uint8Array>,
-  { changes, message, maxSize = usualMaxSize }: ImportOptions,
+  { changes, message, maxSize = usualMaxSize, maxEntries = usualMaxEntries }: ImportOptions,
 ): Promise<Image> {
   let config = defaults;
   for (const change of changes) config = changed(config, change);
@@ -137,7 +142,7 @@ export async function importImage(
     const root = Directory.host(staging);
     let size: number;
     try {
-      size = await unpack(counting(readTar(whole)), {
+      size = await unpack(counting(readTar(whole), maxEntries), {
         open: (path) => (path === "" ? root.again() : root.descend(path, resolution.inRoot)),
         owner: "theirs",
         replaceDirectories: true,

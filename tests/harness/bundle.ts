@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
@@ -17,6 +17,9 @@ export function bundle(name: string): Bundle {
   symlinkSync(join(home, "node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');
   const path = join(folder, "dist", `${name}.js`);
+  // What a program of mdocker's looks for beside itself: init, the library for native calls.
+  for (const built of existsSync(join(home, "dist")) ? readdirSync(join(home, "dist")) : [])
+    if (!/\.(cjs|cache)$/.test(built)) symlinkSync(join(home, "dist", built), join(folder, "dist", built));
   buildSync({
     entryPoints: [join(home, "tests/harness", `${name}.ts`)],
     outfile: path,
