@@ -24,11 +24,13 @@ export interface RefusedForks {
 /**
  * Calls `refused` with how many forks pids.max has refused so far, whenever there are more: on v2 as the kernel tells it,
  * on v1 within two seconds. The answer ends it; undefined for a container whose processes are not counted.
+ * @param known How many were told already: more than these are told at once. Undefined: all so far.
  */
 export function watchForks(
   host: CgroupHost,
   path: string,
   refused: (forks: RefusedForks) => void,
+  known?: number,
 ): (() => void) | undefined {
   checkPath(path);
   const directory =
@@ -36,11 +38,16 @@ export function watchForks(
   const file = join(directory ?? "", "pids.events");
   if (directory === undefined || !existsSync(file)) return undefined;
   const count = (): number => keyed(readFileIfAny(file), "max") ?? 0;
-  let before = count();
+  let before = known ?? count();
   const look = (): void => {
     const now = count();
     if (now > before) refused({ count: now, limit: countIn(readFileIfAny(join(directory, "pids.max"))) });
     before = Math.max(before, now);
   };
-  return host.driver === "v2" ? lookWhenTold(file, look) : lookNowAndThen(look);
+  const end = host.driver === "v2" ? lookWhenTold(file, look) : lookNowAndThen(look);
+  const first = setImmediate(look);
+  return () => {
+    clearImmediate(first);
+    end();
+  };
 }

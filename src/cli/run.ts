@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { TellLimitEvent } from "../container/own-limits.ts";
 import type { RunRequest } from "../container/request.ts";
 import { runContainer } from "../container/run.ts";
 import { hasErrno, messageOf, SetupError, UsageError } from "../core/errors.ts";
@@ -40,12 +41,21 @@ async function explain(instance: Instance, request: RunRequest, json: boolean): 
   }
 }
 
+/** None is started for it. */
+const tell: TellLimitEvent = async (instance, { id, name, image, labels }, event) => {
+  const { findSupervisor } = await import("./client.ts");
+  const supervisor = await findSupervisor(instance);
+  await supervisor?.request("POST", "/mdocker/limit-events", {
+    body: { ...event, container: { id, name, image, labels } },
+  });
+};
+
 /** Performs a start, and writes what is done to stderr. */
 async function trace(instance: Instance, request: RunRequest, json: boolean): Promise<void> {
   const { Tracer } = await import("./explain.ts");
   const tracer = new Tracer({ json, isTerminal: await isTerminal(2), write: printError });
   try {
-    process.exitCode = await runContainer(instance, request, { say, observer: tracer.observe });
+    process.exitCode = await runContainer(instance, request, { say, tell, observer: tracer.observe });
   } finally {
     tracer.finish();
   }
@@ -73,7 +83,7 @@ async function run(flags: Flags, given: Words, command: Command): Promise<void> 
     process.exitCode = await runAttached(instance, request, attaching);
     return;
   }
-  process.exitCode = await runContainer(instance, request, { say, alone: true });
+  process.exitCode = await runContainer(instance, request, { say, tell, alone: true });
 }
 
 /** Adds `run`; for a parse, `declaration` says which words it must understand. */

@@ -6,6 +6,13 @@ import type { ContainerRecord } from "./record.ts";
 /** Told at most so often: a fork bomb has thousands refused in that time. */
 const quietMs = 1_000;
 
+/** How many have been told in this run; undefined: nobody knows any more. */
+function toldOf({ limitEvents }: ContainerRecord): number | undefined {
+  if (!limitEvents?.counts["pids_limit"]) return 0;
+  const last = limitEvents.last.findLast(({ action }) => action === "pids_limit");
+  return last === undefined ? undefined : Number(last.attributes["refused"]);
+}
+
 /** Tells of forks that are refused: of the first at once, of more once a second. */
 export class ForkWatch {
   readonly #refused: (forks: RefusedForks) => void;
@@ -24,7 +31,8 @@ export class ForkWatch {
     return this.#end !== undefined;
   }
 
-  watch({ cgroup, name }: ContainerRecord): void {
+  watch(record: ContainerRecord): void {
+    const { cgroup, name } = record;
     this.stop();
     if (cgroup === undefined) return;
     const tell = (forks: RefusedForks): void => {
@@ -38,10 +46,15 @@ export class ForkWatch {
       this.#timer.unref();
     };
     try {
-      this.#end = watchForks(detectCgroups(), cgroup, (forks) => {
-        if (this.#timer === undefined) tell(forks);
-        else this.#waiting = forks;
-      });
+      this.#end = watchForks(
+        detectCgroups(),
+        cgroup,
+        (forks) => {
+          if (this.#timer === undefined) tell(forks);
+          else this.#waiting = forks;
+        },
+        toldOf(record),
+      );
     } catch (error) {
       this.#say(`container ${name}: its processes are not watched: ${messageOf(error)}`);
     }

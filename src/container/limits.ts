@@ -23,7 +23,7 @@ export interface LimitsReport {
 /** The use of CPU time is that of so long. */
 const lookMs = 250;
 
-/** What the kernel does not count, but a supervisor does, of the containers that it keeps. */
+/** What the kernel does not count, but who keeps it does: the supervisor, or the run that it belongs to. */
 function countedFor({ softLimit, stalls }: ContainerRecord): ReadonlyMap<string, LimitHits> {
   const io = { what: "times it waited", count: stalls?.io?.times ?? 0 };
   return new Map([
@@ -53,7 +53,7 @@ export async function reportLimits(record: ContainerRecord): Promise<LimitsRepor
   const limits = readInForce(host, cgroup, { high: sizeIn(record.resources.unified?.["memory.high"]) })
     .map((limit) => (limit.unit === "CPUs" ? { ...limit, used: busy } : limit))
     .map((limit) => {
-      const counted = record.foreground ? undefined : countedFor(record).get(limit.option);
+      const counted = countedFor(record).get(limit.option);
       return counted === undefined ? limit : { ...limit, hits: [counted, ...limit.hits] };
     });
   if (limits.length === 0) throw new ConflictError(`container ${name} has just ended`);

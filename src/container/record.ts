@@ -77,6 +77,22 @@ export interface StallRecord {
   readonly last: string;
 }
 
+/** What the limits of a container have done in its present run or the last one: its log of events. */
+export interface LimitLog {
+  /** How often each was told, by what it is: `oom`, `soft_limit`, `pids_limit`, `throttled`, `pressure memory`, `pressure io`. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** The last of them, oldest first. */
+  readonly last: readonly LimitEvent[];
+}
+
+/** One of them, as `events` has it. */
+export interface LimitEvent {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly action: "oom" | "soft_limit" | "pids_limit" | "throttled" | "pressure";
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
 /** How a container's memory stands to its soft limit, in its present run or the last one. */
 export interface SoftLimitRecord {
   /** How often its memory has come above it. */
@@ -148,6 +164,7 @@ export interface ContainerRecord {
   readonly softLimit?: SoftLimitRecord | undefined;
   /** Of one whose limits have made it wait, in its present run or the last one. */
   readonly stalls?: Readonly<Partial<Record<"cpu" | "memory" | "io", StallRecord>>> | undefined;
+  readonly limitEvents?: LimitLog | undefined;
   /** The signal that asks the command to end, where it is not SIGTERM. */
   readonly stopSignal?: string | undefined;
   /** Seconds between that signal and SIGKILL, where they are not 10; -1 is without end. */

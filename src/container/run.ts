@@ -12,6 +12,7 @@ import { Interruption } from "./interruption.ts";
 import { hasLateCgroups } from "./late-cgroups.ts";
 import { abandon, failureOf, LaunchError } from "./launch.ts";
 import { collectOrphans } from "./orphans.ts";
+import type { TellLimitEvent } from "./own-limits.ts";
 import { endChild, endMonitor } from "./patience.ts";
 import { performStep, type Start } from "./perform.ts";
 import { planStart } from "./plan.ts";
@@ -28,6 +29,8 @@ export interface RunOptions {
   readonly observer?: Observer | undefined;
   /** Shows a line to the user, on stderr. */
   readonly say: (line: string) => void;
+  /** Tells a supervisor what the limits of the container do. */
+  readonly tell?: TellLimitEvent | undefined;
   /** This process has nothing else to do: its event loop may stand still for a few milliseconds. */
   readonly alone?: boolean | undefined;
   /** Called with the container's first process when all is ready, before its command may begin. */
@@ -49,25 +52,43 @@ async function report(start: Start, step: StartStep, ms: number, observer: Obser
   reportStep(start, step, ms, observer);
 }
 
-/** Tells when the memory of a container that has a soft limit comes above it. The answer ends that. */
-async function watchSoftLimit(
-  { prepared, record }: Start,
-  say: (line: string) => void,
-): Promise<(() => void) | undefined> {
-  if (!prepared.spec.linux.resources?.memory?.reservation || record === undefined) return undefined;
-  const { watchOwnMemory } = await import("./own-memory.ts");
-  return watchOwnMemory(prepared.instance, record, say);
+/** So long after the command has begun its limits are watched: a short one has ended by then, and has cost nothing. */
+const watchAfterMs = 100;
+
+/**
+ * Watches what the limits of a container do: from now on where it has a soft limit, else in a moment. The answer ends that,
+ * and says whether it was told that memory had run out.
+ */
+async function watchLimits(
+  { prepared: { instance, id, spec }, record }: Start,
+  how: { readonly say: (line: string) => void; readonly tell: TellLimitEvent | undefined },
+): Promise<() => Promise<boolean>> {
+  if (record?.cgroup === undefined) return async () => false;
+  let end: (() => Promise<boolean>) | undefined;
+  let over = false;
+  const begin = async (): Promise<void> => {
+    const { watchOwnLimits } = await import("./own-limits.ts");
+    if (!over) end = watchOwnLimits(instance, id, how);
+  };
+  let timer: NodeJS.Timeout | undefined;
+  if (spec.linux.resources?.memory?.reservation) await begin();
+  else timer = setTimeout(() => void begin(), watchAfterMs).unref();
+  return async () => {
+    over = true;
+    clearTimeout(timer);
+    return (await end?.()) ?? false;
+  };
 }
 
 /** Many a command has ended after so long. Meanwhile nothing of it has to pass through here, except for a terminal's. */
 const shortMs = 5;
 
-/** Shows output, passes signals and resizes on, until the monitor says how the container ended. Returns its wait status. */
+/** Shows output, passes signals and resizes on, until the monitor says how the container ended. Returns its wait status, and whether it was told meanwhile that memory had run out. */
 async function attend(
   start: Start,
   signals: Signals,
-  { say, alone = false }: RunOptions,
-): Promise<number | undefined> {
+  { say, tell, alone = false }: RunOptions,
+): Promise<{ readonly status: number | undefined; readonly toldOom: boolean }> {
   const { launched, terminal } = start;
   if (launched?.child === undefined) throw new Error("nothing was launched");
   const relay =
@@ -75,16 +96,19 @@ async function attend(
   // From here on the relay closes it.
   start.terminal = undefined;
   signals.forwardTo(launched.child);
-  const unwatch = await watchSoftLimit(start, relay === undefined ? say : () => undefined);
+  const unwatch = await watchLimits(start, { say: relay === undefined ? say : () => undefined, tell });
+  let toldOom = false;
+  let status: number | undefined;
   try {
     const message = await launched.control.receiveLater(alone && relay === undefined ? shortMs : 0);
-    return message?.kind === "exited" ? message.status : undefined;
+    if (message?.kind === "exited") status = message.status;
   } finally {
     // Showing the rest may take long, and the pid may soon be another's.
     signals.forwardTo(undefined);
-    unwatch?.();
+    toldOom = await unwatch();
     await relay?.finish();
   }
+  return { status, toldOom };
 }
 
 /** Takes everything back; what fails is said, and does not hide how the container itself ended. */
@@ -153,6 +177,21 @@ function describeOom({ spec }: Prepared): string {
   return `out of memory: the kernel killed a process of the container, which had reached ${which}`;
 }
 
+/** An end for want of memory that came too early, or too suddenly, to be seen while it ran. */
+async function tellLastOom(
+  { prepared: { instance }, record }: Start,
+  { at }: ExitRecord,
+  tell: TellLimitEvent | undefined,
+): Promise<void> {
+  if (tell === undefined || record === undefined) return;
+  try {
+    await tell(instance, record, { at, action: "oom", attributes: {} });
+  } catch (error) {
+    // A supervisor that cannot be reached is no fault of the container.
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
 /**
  * Runs a container in the foreground: sets it up, attends to it, and leaves nothing of it but, with `keep`, its record
  * and writable layer. Returns the exit code: the command's own, or 128 and the signal.
@@ -200,13 +239,16 @@ export async function runContainer(
       afterStep?.(index++);
     }
     answerNames(instance, prepared.id, say);
-    const status = await attend(start, signals, options);
+    const { status, toldOom } = await attend(start, signals, options);
     ended = true;
     start.failing.commit();
     if (status === undefined)
       throw new MdockerError("the monitor of the container is gone; the container was ended", ExitCode.setup);
     const exit = readExit(instance, prepared.id);
-    if (exit?.oomKilled === true) say(describeOom(prepared));
+    if (exit?.oomKilled === true) {
+      say(describeOom(prepared));
+      if (!toldOom) await tellLastOom(start, exit, options.tell);
+    }
     if (request.keep) keepRecord(start, exit);
     return exitCodeOf(status);
   } catch (error) {

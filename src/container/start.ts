@@ -118,6 +118,7 @@ export async function startContainer(
       endpoints: [],
       softLimit: undefined,
       stalls: undefined,
+      limitEvents: undefined,
     };
     writeRunningRecord(instance, starting);
     start = {

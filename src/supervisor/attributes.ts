@@ -4,7 +4,7 @@ import type { EngineEvent } from "./events.ts";
 /** A container event, with what docker's clients show of the container. */
 export function containerEvent(
   action: string,
-  record: ContainerRecord,
+  record: Pick<ContainerRecord, "id" | "name" | "image" | "labels">,
   more: Readonly<Record<string, string>> = {},
 ): Omit<EngineEvent, "timeNano"> {
   const attributes = { ...record.labels, image: record.image, name: record.name, ...more };

@@ -1,10 +1,7 @@
-import type { Stall } from "../../cgroup/stall-watch.ts";
 import { changeRecord, changeRunningRecord } from "../container/change-record.ts";
 import { readRequest } from "../container/create.ts";
-import { ForkWatch } from "../container/forks.ts";
-import { type Crossing, describeCrossing, MemoryWatch } from "../container/memory.ts";
+import { LimitWatch } from "../container/limit-watch.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
-import { describeStall, StallWatch } from "../container/stalls.ts";
 import { readRecord } from "../container/store.ts";
 import { hasErrno, messageOf, NotFoundError } from "../core/errors.ts";
 import { containerEvent } from "./attributes.ts";
@@ -14,18 +11,6 @@ import type { ManagedContainer } from "./managed.ts";
 import { runProbe } from "./probe.ts";
 import { laterOn, Restarter, wasAsked } from "./restart.ts";
 
-function crossingAttributes({ limit, usage, process }: Crossing): Record<string, string> {
-  const { pid, name, resident } = process ?? {};
-  const grown = pid === undefined ? {} : { pid: `${pid}`, process: `${name}`, resident: `${resident}` };
-  return { limit: `${limit}`, usage: `${usage}`, ...grown };
-}
-
-function amountOf(stall: Stall): Record<string, string> {
-  const { resource } = stall;
-  if (stall.resource === "cpu") return { resource, periods: `${stall.periods}`, waited: `${stall.waited}` };
-  return { resource, some: `${stall.some}`, full: `${stall.full}` };
-}
-
 /**
  * What looks after one container while nobody does: starts it again by its policy, checks its health, and tells of its
  * memory, of forks that are refused, and of limits that make it wait.
@@ -34,9 +19,7 @@ export class Care {
   readonly #container: ManagedContainer;
   readonly #events: EventBus;
   readonly #say: (line: string) => void;
-  readonly #memory: MemoryWatch;
-  readonly #forks: ForkWatch;
-  readonly #stalls: StallWatch;
+  readonly #limits: LimitWatch;
   readonly #restarter: Restarter;
   readonly #health: HealthMonitor | undefined;
   #startedAt = 0;
@@ -49,33 +32,13 @@ export class Care {
     this.#container = container;
     this.#events = events;
     this.#say = say;
-    this.#memory = new MemoryWatch({
-      change: (change) => this.#change(change),
-      crossed: (record, crossing) => {
-        say(`container ${record.name}: ${describeCrossing(crossing)}`);
-        events.emit(containerEvent("soft_limit", record, crossingAttributes(crossing)));
-      },
-      outOfMemory: (record) => events.emit(containerEvent("oom", record)),
-      say,
-    });
-    this.#forks = new ForkWatch(({ count, limit }) => {
-      const record = readRecord(container.instance, container.id);
-      if (record === undefined) return;
-      const most = limit === undefined ? "those of the host" : `its ${limit} (--pids-limit)`;
-      say(
-        `container ${record.name}: ${count} forks refused so far: it has as many processes as it may, ${most}`,
-      );
-      events.emit(containerEvent("pids_limit", record, { refused: `${count}`, limit: `${limit ?? -1}` }));
-    }, say);
-    this.#stalls = new StallWatch({
-      change: (change) => this.#change(change),
-      stalled: (record, stall) => {
-        say(`container ${record.name}: ${describeStall(stall)}`);
-        events.emit(
-          containerEvent(stall.resource === "cpu" ? "throttled" : "pressure", record, amountOf(stall)),
-        );
+    this.#limits = new LimitWatch(container.instance, container.id, {
+      happened: (record, { action, attributes }, line) => {
+        if (line !== undefined) say(`container ${record.name}: ${line}`);
+        events.emit(containerEvent(action, record, attributes));
       },
       say,
+      runs: () => container.running,
     });
     const { instance, id, request } = container;
     this.#restarter = new Restarter({
@@ -104,24 +67,19 @@ export class Care {
     if (!adopted) this.#health?.start();
     else if (record.state !== "paused") this.#health?.resume(record.health, this.#startedAt);
     // Whoever started it need not wait for this.
-    setImmediate(() => this.#watchMemory());
+    setImmediate(() => this.#watchLimits());
   }
 
   /** Its limits may have been changed. */
   updated(record: ContainerRecord): void {
     if (!this.#container.running || this.#left) return;
-    if (this.#memory.isOutdated(record)) this.#memory.watch(record);
-    // v1: it may have had no cgroup that counts processes so far.
-    if (!this.#forks.watches) this.#forks.watch(record);
-    this.#stalls.watch(record);
+    this.#limits.updated(record);
   }
 
   /** A run is over, and it is about to be told. */
   ending(record: ContainerRecord, exit: ExitRecord): void {
-    if (exit.oomKilled && !this.#memory.told) this.#events.emit(containerEvent("oom", record));
-    this.#memory.ended();
-    this.#forks.stop();
-    this.#stalls.stop();
+    if (exit.oomKilled && !this.#limits.toldOutOfMemory) this.#events.emit(containerEvent("oom", record));
+    this.#limits.ended();
   }
 
   /** A run is over. True when there will be another: it is `restarting` until then. */
@@ -165,19 +123,15 @@ export class Care {
     this.#left = true;
     this.#restarter.reset();
     this.#health?.stop();
-    this.#memory.stop();
-    this.#forks.stop();
-    this.#stalls.stop();
+    this.#limits.stop();
   }
 
-  #watchMemory(): void {
+  #watchLimits(): void {
     const { running, instance, id } = this.#container;
     // Its limits may have been changed since its start.
     const record = running && !this.#left ? readRecord(instance, id) : undefined;
     if (record === undefined) return;
-    this.#memory.watch(record);
-    this.#forks.watch(record);
-    this.#stalls.watch(record);
+    this.#limits.watch(record);
   }
 
   async #startAgain(restarts: number): Promise<void> {

@@ -1,0 +1,69 @@
+import { watch } from "node:fs";
+import { messageOf } from "../core/errors.ts";
+import type { Instance } from "../core/paths.ts";
+import { LimitWatch } from "./limit-watch.ts";
+import type { ContainerRecord, LimitEvent } from "./record.ts";
+import { containerPaths, readRecord } from "./store.ts";
+
+/** Passes an event on to the supervisor, where one runs: so that it is one of `mdocker events`. */
+export type TellLimitEvent = (
+  instance: Instance,
+  container: Pick<ContainerRecord, "id" | "name" | "image" | "labels">,
+  event: LimitEvent,
+) => Promise<void>;
+
+/** So long the end of a run waits for a supervisor that does not answer. In milliseconds. */
+const patienceMs = 1_000;
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, patienceMs).unref();
+  });
+}
+
+/**
+ * Watches what the limits of a container in our foreground do, as a supervisor does for those that it keeps. What it tells
+ * is in the record; of that, only the soft limit is said: stderr is the command's. The answer ends it, and says whether it
+ * was told that memory had run out.
+ */
+export function watchOwnLimits(
+  instance: Instance,
+  id: string,
+  { say, tell }: { readonly say: (line: string) => void; readonly tell: TellLimitEvent | undefined },
+): () => Promise<boolean> {
+  let running = true;
+  let told = Promise.resolve();
+  const limits = new LimitWatch(instance, id, {
+    happened: (record, event, line) => {
+      if (event.action === "soft_limit" && line !== undefined) say(line);
+      if (tell === undefined) return;
+      // One after the other, as they happened. A supervisor that cannot be reached is no fault of the container.
+      told = told.then(() => tell(instance, record, event)).catch(() => undefined);
+    },
+    say,
+    runs: () => running,
+  });
+  const known = readRecord(instance, id);
+  if (known !== undefined) limits.watch(known);
+  // Whoever updates it writes its record.
+  const look = (_event: string, file: string | null): void => {
+    const record: ContainerRecord | undefined = file === "record.json" ? readRecord(instance, id) : undefined;
+    if (record !== undefined) limits.updated(record);
+  };
+  const paths = containerPaths(instance, id);
+  let records: ReturnType<typeof watch> | undefined;
+  try {
+    records = watch(paths.run, { persistent: false }, look);
+    records.on("error", () => records?.close());
+  } catch (error) {
+    if (known !== undefined) say(`container ${known.name}: updates are not seen: ${messageOf(error)}`);
+  }
+  return async () => {
+    running = false;
+    records?.close();
+    const outOfMemory = limits.toldOutOfMemory;
+    limits.ended();
+    await Promise.race([told, patience()]);
+    return outOfMemory;
+  };
+}
