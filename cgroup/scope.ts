@@ -1,9 +1,10 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { hasErrno, messageOf, SetupError } from "../src/core/errors.ts";
 import { builtFile } from "../src/core/home.ts";
 import { join } from "../src/core/join.ts";
 import { pause } from "../src/core/pause.ts";
 import { lockDescriptor } from "../src/sys/flock.ts";
+import { makePipe } from "../src/sys/pipe.ts";
 import { reap, spawnProcess } from "../src/sys/spawn.ts";
 import { SystemdError, SystemdManager } from "../src/sys/systemd.ts";
 import type { CgroupHost, Scope } from "./host.ts";
@@ -39,16 +40,32 @@ function kill(pid: number): void {
 }
 
 /** A process that only waits: a scope is there as long as somebody is in it. */
-function spawnHolder(): number {
+interface Holder {
+  readonly pid: number;
+  /** Until something is written there it ends with us, should we be killed. */
+  readonly word: number;
+}
+
+function spawnHolder(): Holder {
   const nothing = openSync("/dev/null", "r+");
+  const [heard, word] = makePipe();
   try {
-    return spawnProcess({
+    const pid = spawnProcess({
       path: builtFile(`holder-${process.arch}`),
       argv: [holderName],
-      fds: new Map([0, 1, 2].map((fd) => [fd, nothing])),
+      fds: new Map([
+        [0, heard],
+        [1, nothing],
+        [2, nothing],
+      ]),
     });
+    return { pid, word };
+  } catch (error) {
+    closeSync(word);
+    throw error;
   } finally {
     closeSync(nothing);
+    closeSync(heard);
   }
 }
 
@@ -80,7 +97,7 @@ function settle(directory: string): void {
 function start(directory: string, scope: Scope): void {
   const home = join(directory, holderGroup);
   const isHeld = (): boolean => membersOf(home).length > 0;
-  const pid = spawnHolder();
+  const { pid, word } = spawnHolder();
   try {
     const manager = new SystemdManager(scope.user);
     try {
@@ -101,9 +118,12 @@ function start(directory: string, scope: Scope): void {
       manager[Symbol.dispose]();
     }
     settle(directory);
+    writeSync(word, "k");
   } catch (error) {
     kill(pid);
     throw error;
+  } finally {
+    closeSync(word);
   }
 }
 
@@ -155,6 +175,7 @@ export function withScope<T>(root: string, scope: Scope, act: () => T): T {
       }
     }
     try {
+      if (Date.now() > deadline) throw new SystemdError("", `nobody stays in ${unit}`);
       start(directory, scope);
     } catch (error) {
       // Those of the last one are being taken down.

@@ -5,7 +5,8 @@
  *   holder SOCKET IDLE PID [PROGRAM ARGUMENT...]
  *   holder
  *
- * Without arguments it only waits: somebody has to be in a scope of systemd's for it to stay (cgroup/scope.ts).
+ * Without arguments it only waits: somebody has to be in a scope of systemd's for it to stay (cgroup/scope.ts). Until it
+ * hears "k" on stdin it ends with who has started it.
  *
  * PID is a process whose namespaces are taken over, or 0: then new ones are made. The ladder with who starts it
  * (src/rootless/make.ts), on stdin and stdout:
@@ -181,7 +182,10 @@ _Noreturn void begin(const long *stack) {
     long count = stack[0];
     const char **words = (const char **)(stack + 1);
     const char *const *environment = (const char *const *)(words + count + 1);
-    while (count == 1) call6(__NR_ppoll, 0, 0, 0, 0, 0, 0);
+    if (count == 1) {
+        if (!hears('k')) leave(1);
+        for (;;) call6(__NR_ppoll, 0, 0, 0, 0, 0, 0);
+    }
     if (count < 4) leave(1);
     uint64_t ignored[4] = {1 /* SIG_IGN */, 0, 0, 0};
     call(__NR_setsid, 0, 0, 0, 0);
