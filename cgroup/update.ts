@@ -10,7 +10,7 @@ import type { Limit } from "./limit.ts";
 import { checkPath, homeDirectory } from "./place.ts";
 import { enableV2, grantsV1, limitAction, makeV1, protect, requireController, v2Needs } from "./plan.ts";
 import { adopt, readFileIfAny } from "./processes.ts";
-import { makeRoom } from "./shrink.ts";
+import { shrinkTo } from "./shrink.ts";
 import { readStats, readUsage } from "./stats.ts";
 import { optionOf } from "./unified.ts";
 import { v1Limits } from "./v1/limits.ts";
@@ -80,12 +80,15 @@ function updateV1(host: V1Host, path: string, resources: OciResources, writer: W
 function updateV2(host: V2Host, path: string, resources: OciResources, writer: Writer): void {
   const { limits, controllers } = v2Needs(host, v2Limits(resources));
   const most = resources.memory?.limit ?? 0;
-  if (most > 0) makeRoom(join(host.root, path), most);
   for (const action of enableV2(host, path, controllers)) performCgroup(action);
   const sharing = protect(host, path, limits);
   // Whatever comes of it, the last thing: those above go by what is there then.
   for (const action of sharing) writer.before(() => performCgroup(action));
-  for (const limit of limits) writer.write(join(host.root, path), limit);
+  const write = (): void => {
+    for (const limit of limits) writer.write(join(host.root, path), limit);
+  };
+  if (most > 0) shrinkTo(host, path, most, write);
+  else write();
   for (const action of sharing) performCgroup(action);
 }
 

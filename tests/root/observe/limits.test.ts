@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { weightOfShares } from "../../../cgroup/cpu.ts";
 import { detectCgroups } from "../../../cgroup/host.ts";
+import { updateCgroup } from "../../../cgroup/update.ts";
 import type { LimitsReport } from "../../../src/container/limits.ts";
 import { sharedHost } from "../../harness/shared-host.ts";
 
@@ -144,6 +145,50 @@ test("less memory than is in use, and cannot be taken back, is refused: nobody i
   expect(await host().mdocker(["kill", "full"])).toMatchObject({ code: 0 });
   await run.ended;
 });
+
+if (isV2)
+  test("a container that grows all the time is neither killed nor left standing by updates that are refused", async () => {
+    const line = `head -c 12000000 /dev/zero > /dev/shm/x; echo ready
+      while :; do printf -v x '%12000000s' ''; x=; echo; done`;
+    const run = host().start([
+      ...[
+        "run",
+        "--name",
+        "grows",
+        "--net",
+        "none",
+        "-m",
+        "96m",
+        "--memory-swap",
+        "96m",
+        "/bin/bash",
+        "-c",
+        line,
+      ],
+    ]);
+    await run.says(/ready/);
+    const { stdout } = await host().mdocker(["inspect", "-f", "{{.cgroup}}", "grows"]);
+    const [v2, cgroup] = [detectCgroups(), stdout.trim()];
+    for (let round = 0; round < 30; round++) {
+      const memory = { limit: 8 << 20, swap: 8 << 20 };
+      expect(() => updateCgroup(v2, cgroup, { memory })).toThrow(/cannot enforce --memory/);
+    }
+    const { length } = run.output();
+    await expect.poll(() => run.output().length).toBeGreaterThan(length);
+    const memory = (await reportOf("grows")).limits.find(({ option }) => option === "--memory");
+    expect(memory).toMatchObject({
+      limit: 96 << 20,
+      hits: expect.arrayContaining([{ what: "processes killed", count: 0 }]),
+    });
+    // One that is paused stays so.
+    expect(await host().mdocker(["pause", "grows"])).toMatchObject({ code: 0 });
+    expect(await host().mdocker(["update", "-m", "80m", "--memory-swap", "80m", "grows"])).toMatchObject({
+      ...{ code: 0, stderr: "" },
+    });
+    expect(await host().mdocker(["unpause", "grows"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await host().mdocker(["kill", "grows"])).toMatchObject({ code: 0 });
+    await run.ended;
+  });
 
 test("what this host cannot enforce is refused of one that does not run, too", async () => {
   const keep = ["run", "--keep", "--name", "still", "--net", "none", "/bin/true"];
