@@ -5,6 +5,7 @@ import { keyedAll } from "./keyed.ts";
 import { lookNowAndThen } from "./look.ts";
 import { checkPath, directoryFor } from "./place.ts";
 import { readFileIfAny } from "./processes.ts";
+import type { Pressure } from "./stats.ts";
 import { watchPressureFile } from "./v2/pressure-trigger.ts";
 import { parsePressure } from "./v2/stats.ts";
 
@@ -25,6 +26,9 @@ export type Stall =
 
 /** A part of the time that is worth telling: as the kernel's triggers have it (v2/pressure-trigger.ts). */
 const worthTelling = 0.15;
+
+/** What avg10 of the kernel is of, in microseconds. */
+const averagedOver = 10_000_000;
 
 function throttling(directory: string): { readonly periods: number; readonly waited: number } {
   const stat = keyedAll(readFileIfAny(join(directory, "cpu.stat")) ?? "");
@@ -59,9 +63,19 @@ function watchFile(
   told: (stall: Stall) => void,
 ): (() => void) | undefined {
   const file = join(directory, `${resource}.pressure`);
+  const look = (): Pressure | undefined => parsePressure(readFileIfAny(file));
+  let before = look();
   return watchPressureFile(file, "some", () => {
-    const { some, full } = parsePressure(readFileIfAny(file)) ?? {};
-    told({ resource, some: some?.avg10 ?? 0, full: full?.avg10 ?? 0 });
+    const now = look();
+    // The kernel brings its averages up to date every two seconds: what has just begun is in the totals alone.
+    const part = (kind: "some" | "full"): number => {
+      const { avg10 = 0, total = 0 } = now?.[kind] ?? {};
+      const recent = Math.min(100, (total - (before?.[kind]?.total ?? 0)) / (averagedOver / 100));
+      return Math.round(Math.max(avg10, recent) * 100) / 100;
+    };
+    const stall = { resource, some: part("some"), full: part("full") };
+    before = now;
+    told(stall);
   });
 }
 
