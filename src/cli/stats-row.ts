@@ -18,6 +18,8 @@ interface StatsFields {
   readonly NetIO: string;
   readonly BlockIO: string;
   readonly PIDs: string;
+  /** What its limits have done to it, and how often: `oom 1, throttled 3`; `none`. mdocker's own. */
+  readonly LimitsHit: string;
 }
 
 /** A row, and how full its bars are: 0 to 1. */
@@ -27,7 +29,7 @@ export interface StatsRow {
   readonly memoryShare: number;
 }
 
-const columns = ["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"] as const;
+const usual = ["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"] as const;
 const headings: StatsFields = {
   Container: "CONTAINER",
   ID: "CONTAINER ID",
@@ -38,8 +40,25 @@ const headings: StatsFields = {
   NetIO: "NET I/O",
   BlockIO: "BLOCK I/O",
   PIDs: "PIDS",
+  LimitsHit: "LIMITS HIT",
 };
-export const statsStyle: RowStyle = { columns, headings: { ...headings } };
+
+type Column = (typeof usual)[number] | "LimitsHit";
+
+/** docker's columns; and where a limit has done something to a container, what. */
+function columnsOf(rows: readonly StatsFields[]): readonly Column[] {
+  return rows.some(({ LimitsHit }) => LimitsHit !== "none") ? [...usual, "LimitsHit"] : usual;
+}
+
+/** How these rows are shown when nothing else is asked for. */
+export function statsStyle(rows: readonly StatsFields[]): RowStyle {
+  return { columns: columnsOf(rows), headings: { ...headings } };
+}
+
+function limitsHit({ limitEvents }: ContainerRecord): string {
+  const counts = Object.entries(limitEvents?.counts ?? {});
+  return counts.map(([what, times]) => `${what} ${times}`).join(", ") || "none";
+}
 
 /** How many CPUs it may use at once. */
 function cpusOf({ resources }: ContainerRecord, sample: StatsSample): number {
@@ -56,7 +75,7 @@ export function describeUsage(
   whole: boolean,
 ): StatsRow {
   const id = whole ? record.id : record.id.slice(0, 12);
-  const about = { Container: id, ID: id, Name: record.name };
+  const about = { Container: id, ID: id, Name: record.name, LimitsHit: limitsHit(record) };
   if (!sample.running) {
     const row = {
       ...about,
@@ -90,8 +109,6 @@ function coloured(text: string, share: number, colours: Palette): string {
   return colours.colour(share >= 0.9 ? 31 : share >= 0.7 ? 33 : 32, text);
 }
 
-type Column = (typeof columns)[number];
-
 /** How wide the bars are and what is left out, from all there is to what fits a narrow terminal. */
 const layouts: readonly { readonly bar: number; readonly without: ReadonlySet<Column> }[] = [
   { bar: 10, without: new Set() },
@@ -108,6 +125,7 @@ export function addBars(
   env: NodeJS.ProcessEnv,
 ): string {
   const blocks = showsBlocks(env);
+  const columns = columnsOf(rows.map(({ row }) => row));
   let table = "";
   for (const layout of layouts) {
     const shown = columns.filter((name) => !layout.without.has(name));

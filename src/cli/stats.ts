@@ -68,7 +68,7 @@ async function show(instance: Instance, references: readonly string[], options: 
     while (await interruption.pause(interval)) {
       const { rows, running } = watch.look(!options.trunc);
       const shown = rows.map(({ row }) => row);
-      const text = renderRows(shown, options.format, statsStyle);
+      const text = renderRows(shown, options.format, statsStyle(shown));
       if (screen === undefined) print(text);
       else screen.draw(addBars(rows, screen.columns, colours, process.env));
       if (!options.stream || (references.length > 0 && !running)) return;
@@ -86,7 +86,7 @@ export function registerStats(program: Command): void {
     .description(
       "Shows CPU, memory, network and block input/output and the number of processes of containers: of those named, else " +
         "of all that run; again every second until Ctrl-C, or until those that were named have ended. On a terminal with " +
-        "bars: of the CPUs and the memory that each may use.",
+        "bars: of the CPUs and the memory that each may use. LIMITS HIT comes when a limit has done something to one of them.",
     )
     .helpOption("--help", "show help")
     .argument("[container...]", "names, ids or beginnings of ids")

@@ -1,8 +1,8 @@
 // @vm
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname } from "node:path";
+
 import { describe, expect, test } from "vitest";
 import { detectCgroups } from "../../../cgroup/host.ts";
+import { disk } from "../../harness/disk.ts";
 import { type TestHost, withTestHost } from "../../harness/host.ts";
 import { startIdle } from "../../harness/idle.ts";
 import { sharedLabImage } from "../../harness/lab-image.ts";
@@ -12,18 +12,6 @@ import { expectNothingLeft } from "../../harness/snapshot.ts";
 const none = ["--net", "none"];
 const { driver } = detectCgroups();
 const controller = driver === "v1" ? "blkio" : "io";
-
-/** The disk that the test hosts' files are on: its numbers as the kernel writes them, and its node. */
-function disk(): { readonly numbers: string; readonly node: string } {
-  const { dev } = statSync("/var/tmp");
-  // makedev(3) of glibc, for device numbers below 2^32.
-  const found = realpathSync(
-    `/sys/dev/block/${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & 0xfff00)}`,
-  );
-  // Rates are for whole disks.
-  const whole = existsSync(`${found}/partition`) ? dirname(found) : found;
-  return { numbers: readFileSync(`${whole}/dev`, "utf8").trim(), node: `/dev/${basename(whole)}` };
-}
 
 /** Runs `act` on a throw-away host with the default image. */
 async function onHost(act: (host: TestHost) => Promise<void>): Promise<void> {

@@ -6,6 +6,7 @@ import type { OciResources } from "../../../src/core/oci.ts";
 import type { EngineEvent } from "../../../src/supervisor/events.ts";
 import { createSupervisor, type Supervisor } from "../../../src/supervisor/supervisor.ts";
 import { describeState } from "../../../src/supervisor/translate/state.ts";
+import { disk } from "../../harness/disk.ts";
 import { type Engine, withEngine } from "../../harness/engine.ts";
 
 const MiB = 1024 ** 2;
@@ -76,6 +77,25 @@ test("a limit of CPU time that comes while it runs is watched, too", async () =>
     await expect.poll(() => events.map(({ action }) => action)).toEqual(["throttled"]);
   });
 });
+
+if (isV2)
+  test("waiting for a disk that is slow for it alone is told by the kernel", async () => {
+    await onSite(async (site) => {
+      const [major = 0, minor = 0] = disk().numbers.split(":").map(Number);
+      const blockIO = { throttleWriteBpsDevice: [{ major, minor, rate: 1_000_000 }] };
+      const write = "while :; do dd if=/dev/zero of=/file bs=64k count=16 oflag=direct; done 2>/dev/null";
+      const id = await start(site, { blockIO }, write);
+      await expect.poll(() => site.events.map(({ actor }) => actor.attributes["resource"])).toContain("io");
+      const told = site.events.find(({ actor }) => actor.attributes["resource"] === "io");
+      expect(told).toMatchObject({ action: "pressure", actor: { id } });
+      expect(Number(told?.actor.attributes["some"])).toBeGreaterThan(0);
+      expect(site.supervisor.find(id)).toMatchObject({
+        stalls: { io: { times: 1 } },
+        limitEvents: { counts: { "pressure io": 1 } },
+      });
+      expect(describeState(site.supervisor.find(id))).toMatchObject({ Stalls: { Io: 1 } });
+    });
+  });
 
 if (isV2)
   test("waiting for memory that --memory-high keeps from it is told by the kernel", async () => {

@@ -181,11 +181,23 @@ describe("what stats shows", () => {
         NetIO: "1.09kB / 7B",
         BlockIO: "1.5kB / 20B",
         PIDs: "3",
+        LimitsHit: "none",
       },
       cpuShare: 0.5,
       memoryShare: 0.25,
     });
     expect(shown(sampleAt(3000, 0, stopped)).row).toMatchObject({ CPUPerc: "--", MemUsage: "-- / --" });
+  });
+
+  test("what limits have done, where they have done something", () => {
+    const plain = { dim: String, bold: String, colour: (_: number, text: string) => text };
+    const limited = { ...record, limitEvents: { counts: { oom: 1, throttled: 3 }, last: [] } };
+    const sample = sampleAt(3000, 900_000);
+    const row = describeUsage(limited, sample, usageOf(sample, sampleAt(1000, 400_000)), false);
+    expect(row.row.LimitsHit).toBe("oom 1, throttled 3");
+    const [heading, line] = addBars([row], 200, plain, { LANG: "C" }).split("\n");
+    expect(heading).toMatch(/PIDS {3}LIMITS HIT$/);
+    expect(line).toMatch(/3 +oom 1, throttled 3$/);
   });
 
   test("bars beside the figures", () => {
