@@ -1,10 +1,8 @@
 import type { Stall } from "../../cgroup/stall-watch.ts";
-import { hasErrno, NotFoundError } from "../core/errors.ts";
-import type { Instance } from "../core/paths.ts";
-import { changeRunningRecord } from "./change-record.ts";
 import { ForkWatch } from "./forks.ts";
 import { type Crossing, describeCrossing, MemoryWatch } from "./memory.ts";
 import type { ContainerRecord, LimitEvent, LimitLog } from "./record.ts";
+import type { RunRecord } from "./run-record.ts";
 import { describeStall, StallWatch } from "./stalls.ts";
 
 /** How many of its last events a container's record keeps. */
@@ -44,8 +42,6 @@ export interface LimitListener {
   readonly happened: (record: ContainerRecord, event: LimitEvent, line: string | undefined) => void;
   /** Shows a line: something cannot be watched. */
   readonly say: (line: string) => void;
-  /** False when the run is over: what comes late is not of the next one. */
-  readonly runs: () => boolean;
 }
 
 /**
@@ -53,20 +49,18 @@ export interface LimitListener {
  * the record of its run before it is told.
  */
 export class LimitWatch {
-  readonly #instance: Instance;
-  readonly #id: string;
+  readonly #record: RunRecord;
   readonly #listener: LimitListener;
   readonly #memory: MemoryWatch;
   readonly #forks: ForkWatch;
   readonly #stalls: StallWatch;
 
-  constructor(instance: Instance, id: string, listener: LimitListener) {
-    this.#instance = instance;
-    this.#id = id;
+  constructor(run: RunRecord, listener: LimitListener) {
+    this.#record = run;
     this.#listener = listener;
     const { say } = listener;
     const change = (how: (record: ContainerRecord) => ContainerRecord): ContainerRecord | undefined =>
-      this.#change(how);
+      run.change(how);
     this.#memory = new MemoryWatch({
       change,
       crossed: (_record, crossing) =>
@@ -126,18 +120,10 @@ export class LimitWatch {
 
   #happened(action: LimitEvent["action"], attributes: LimitEvent["attributes"], line?: string): void {
     const event = { at: new Date().toISOString(), action, attributes };
-    const record = this.#change((now) => ({ ...now, limitEvents: withLimitEvent(now.limitEvents, event) }));
+    const record = this.#record.change((now) => ({
+      ...now,
+      limitEvents: withLimitEvent(now.limitEvents, event),
+    }));
     if (record !== undefined) this.#listener.happened(record, event, line);
-  }
-
-  /** Takes down what is true of this run; nothing when the run is over, or the container removed. */
-  #change(change: (record: ContainerRecord) => ContainerRecord): ContainerRecord | undefined {
-    if (!this.#listener.runs()) return undefined;
-    try {
-      return changeRunningRecord(this.#instance, this.#id, change);
-    } catch (error) {
-      if (error instanceof NotFoundError || hasErrno(error, "ENOENT")) return undefined;
-      throw error;
-    }
   }
 }

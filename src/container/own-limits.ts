@@ -3,7 +3,8 @@ import { messageOf } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { LimitWatch } from "./limit-watch.ts";
 import type { ContainerRecord, LimitEvent } from "./record.ts";
-import { containerPaths, readRecord } from "./store.ts";
+import { RunRecord } from "./run-record.ts";
+import { containerPaths } from "./store.ts";
 
 /** Passes an event on to the supervisor, where one runs: so that it is one of `mdocker events`. */
 export type TellLimitEvent = (
@@ -33,7 +34,8 @@ export function watchOwnLimits(
 ): () => Promise<boolean> {
   let running = true;
   let told = Promise.resolve();
-  const limits = new LimitWatch(instance, id, {
+  const run = new RunRecord(instance, id, () => running, say);
+  const limits = new LimitWatch(run, {
     happened: (record, event, line) => {
       if (event.action === "soft_limit" && line !== undefined) say(line);
       if (tell === undefined) return;
@@ -41,13 +43,12 @@ export function watchOwnLimits(
       told = told.then(() => tell(instance, record, event)).catch(() => undefined);
     },
     say,
-    runs: () => running,
   });
-  const known = readRecord(instance, id);
+  const known = run.read();
   if (known !== undefined) limits.watch(known);
   // Whoever updates it writes its record.
   const look = (_event: string, file: string | null): void => {
-    const record: ContainerRecord | undefined = file === "record.json" ? readRecord(instance, id) : undefined;
+    const record = file === "record.json" ? run.read() : undefined;
     if (record !== undefined) limits.updated(record);
   };
   const paths = containerPaths(instance, id);

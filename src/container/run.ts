@@ -72,7 +72,11 @@ async function watchLimits(
   };
   let timer: NodeJS.Timeout | undefined;
   if (spec.linux.resources?.memory?.reservation) await begin();
-  else timer = setTimeout(() => void begin(), watchAfterMs).unref();
+  else
+    timer = setTimeout(
+      () => begin().catch((error: unknown) => how.say(messageOf(error))),
+      watchAfterMs,
+    ).unref();
   return async () => {
     over = true;
     clearTimeout(timer);

@@ -1,9 +1,10 @@
-import { changeRecord, changeRunningRecord } from "../container/change-record.ts";
+import { changeRecord } from "../container/change-record.ts";
 import { readRequest } from "../container/create.ts";
 import { LimitWatch } from "../container/limit-watch.ts";
 import type { ContainerRecord, ExitRecord } from "../container/record.ts";
+import { RunRecord } from "../container/run-record.ts";
 import { readRecord } from "../container/store.ts";
-import { hasErrno, messageOf, NotFoundError } from "../core/errors.ts";
+import { messageOf, NotFoundError } from "../core/errors.ts";
 import { containerEvent } from "./attributes.ts";
 import type { EventBus } from "./events.ts";
 import { HealthMonitor, isChecked } from "./health.ts";
@@ -19,6 +20,7 @@ export class Care {
   readonly #container: ManagedContainer;
   readonly #events: EventBus;
   readonly #say: (line: string) => void;
+  readonly #record: RunRecord;
   readonly #limits: LimitWatch;
   readonly #restarter: Restarter;
   readonly #health: HealthMonitor | undefined;
@@ -32,15 +34,15 @@ export class Care {
     this.#container = container;
     this.#events = events;
     this.#say = say;
-    this.#limits = new LimitWatch(container.instance, container.id, {
+    const { instance, id, request } = container;
+    this.#record = new RunRecord(instance, id, () => container.running, say);
+    this.#limits = new LimitWatch(this.#record, {
       happened: (record, { action, attributes }, line) => {
         if (line !== undefined) say(`container ${record.name}: ${line}`);
         events.emit(containerEvent(action, record, attributes));
       },
       say,
-      runs: () => container.running,
     });
-    const { instance, id, request } = container;
     this.#restarter = new Restarter({
       policy: () => readRequest(instance, id)?.restart,
       start: (restarts) => void this.#startAgain(restarts),
@@ -50,7 +52,7 @@ export class Care {
     this.#health = new HealthMonitor(request.health, {
       probe: (test, abort) => runProbe(instance, id, test, abort),
       report: (health, changed) => {
-        const record = this.#change((now) => ({ ...now, health }));
+        const record = this.#record.change((now) => ({ ...now, health }));
         if (record !== undefined && changed) {
           events.emit(containerEvent(`health_status: ${health.status}`, record));
         }
@@ -127,11 +129,9 @@ export class Care {
   }
 
   #watchLimits(): void {
-    const { running, instance, id } = this.#container;
     // Its limits may have been changed since its start.
-    const record = running && !this.#left ? readRecord(instance, id) : undefined;
-    if (record === undefined) return;
-    this.#limits.watch(record);
+    const record = this.#left ? undefined : this.#record.read();
+    if (record !== undefined) this.#limits.watch(record);
   }
 
   async #startAgain(restarts: number): Promise<void> {
@@ -160,17 +160,6 @@ export class Care {
       changeRecord(instance, id, (record) => ({ ...record, state: "restarting" }));
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error;
-    }
-  }
-
-  /** Takes down what is true of this run; nothing when the run is over, or the container removed. */
-  #change(change: (record: ContainerRecord) => ContainerRecord): ContainerRecord | undefined {
-    if (!this.#container.running) return undefined;
-    try {
-      return changeRunningRecord(this.#container.instance, this.#container.id, change);
-    } catch (error) {
-      if (error instanceof NotFoundError || hasErrno(error, "ENOENT")) return undefined;
-      throw error;
     }
   }
 }
