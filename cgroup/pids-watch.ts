@@ -1,19 +1,12 @@
-import { existsSync, watch } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "../src/core/join.ts";
+import { watchPath } from "../src/sys/path-watch.ts";
 import { countIn } from "./count.ts";
 import type { CgroupHost } from "./host.ts";
 import { keyed } from "./keyed.ts";
 import { lookNowAndThen } from "./look.ts";
 import { checkPath, directoryFor } from "./place.ts";
 import { readFileIfAny } from "./processes.ts";
-
-/** inotify(7), of which the kernel makes use at most every 10 ms, however much happens (cgroup_file_notify). */
-function lookWhenTold(file: string, look: () => void): () => void {
-  const watcher = watch(file, { persistent: false }, look);
-  // Its cgroup has been removed.
-  watcher.on("error", () => watcher.close());
-  return () => watcher.close();
-}
 
 /** Forks that a limit of processes has refused, in all, and that limit; undefined: it is not its own. */
 export interface RefusedForks {
@@ -44,7 +37,8 @@ export function watchForks(
     if (now > before) refused({ count: now, limit: countIn(readFileIfAny(join(directory, "pids.max"))) });
     before = Math.max(before, now);
   };
-  const end = host.driver === "v2" ? lookWhenTold(file, look) : lookNowAndThen(look);
+  // However much happens, the kernel tells it at most every 10 ms (cgroup_file_notify).
+  const end = host.driver === "v2" ? watchPath(file, look, { persistent: false }) : lookNowAndThen(look);
   const first = setImmediate(look);
   return () => {
     clearImmediate(first);

@@ -1,6 +1,7 @@
-import { existsSync, watch } from "node:fs";
+import { existsSync } from "node:fs";
 import { hasErrno } from "../../src/core/errors.ts";
 import { join } from "../../src/core/join.ts";
+import { watchPath } from "../../src/sys/path-watch.ts";
 import { countIn } from "../count.ts";
 import { keyedAll } from "../keyed.ts";
 import { lowMark, type MemoryListener, type MemoryWish } from "../memory-listener.ts";
@@ -104,17 +105,16 @@ export function watchV2Memory(directory: string, wish: MemoryWish, listener: Mem
   const wire = softLimit === undefined ? undefined : new Tripwire(directory, softLimit, wish, listener);
   let before = counters();
   const grew = (now: typeof before, name: string): boolean => (now[name] ?? 0) > (before[name] ?? 0);
-  const watcher = watch(file, { persistent: false }, () => {
+  const look = (): void => {
     const now = counters();
     const [killed, high] = [grew(now, "oom_kill"), grew(now, "high")];
     before = now;
     if (killed) listener.outOfMemory();
     if (high) wire?.tripped();
-  });
-  // Its cgroup has been removed.
-  watcher.on("error", () => watcher.close());
+  };
+  const unwatch = watchPath(file, look, { persistent: false });
   return () => {
-    watcher.close();
+    unwatch();
     wire?.end();
   };
 }

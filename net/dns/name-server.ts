@@ -1,7 +1,7 @@
-import { type FSWatcher, watch } from "node:fs";
 import { makeDirectories } from "../../src/core/make-directories.ts";
 import type { Instance } from "../../src/core/paths.ts";
 import { duplicate } from "../../src/sys/inet.ts";
+import { watchPath } from "../../src/sys/path-watch.ts";
 import { networkFile, networksFolder } from "../state.ts";
 import { addressBytes } from "./address.ts";
 import { answerMessage } from "./answer.ts";
@@ -45,7 +45,8 @@ export class NameServer {
   readonly #ownAddresses = new OwnAddresses();
   /** By address. */
   readonly #listeners = new Map<string, { readonly name: string; readonly listener: Listener }>();
-  readonly #watchers = new Map<string, FSWatcher>();
+  /** What ends the watching of a network's folder, by its name. */
+  readonly #watches = new Map<string, () => void>();
   readonly #forHost: Server | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Addresses that we could not have, since when; and those of them of which we have said so. */
@@ -116,28 +117,26 @@ export class NameServer {
   /** The networks that there may be, each with its folder watched. */
   #watchable(): string[] {
     const names = this.#zones.names();
-    for (const [name, watcher] of this.#watchers) {
+    for (const [name, unwatch] of this.#watches) {
       if (name === "" || names.includes(name)) continue;
-      watcher.close();
-      this.#watchers.delete(name);
+      unwatch();
+      this.#watches.delete(name);
     }
     for (const name of names) {
-      if (this.#watchers.has(name)) continue;
+      if (this.#watches.has(name)) continue;
       this.#watch(name, networkFile(this.#instance, name, "."), (file) => {
         this.#zones.forget(name);
-        if (file === "network.json") this.look();
+        if (file === undefined || file === "network.json") this.look();
       });
     }
     return names;
   }
 
-  #watch(name: string, folder: string, changed: (file: string | null) => void): void {
+  #watch(name: string, folder: string, changed: (file: string | undefined) => void): void {
     try {
-      const watcher = watch(folder, { persistent: false }, (_event, file) => changed(file));
-      watcher.on("error", () => watcher.close());
-      this.#watchers.set(name, watcher);
+      this.#watches.set(name, watchPath(folder, changed, { persistent: false }));
     } catch {
-      // Gone in between, or no inotify watch is left: names are looked up all the same, new networks come late.
+      // Gone in between.
     }
   }
 
@@ -210,7 +209,7 @@ export class NameServer {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const watcher of this.#watchers.values()) watcher.close();
+    for (const unwatch of this.#watches.values()) unwatch();
     for (const { listener } of this.#listeners.values()) listener.close();
     this.#listeners.clear();
     this.#forwarder.close();

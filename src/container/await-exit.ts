@@ -1,8 +1,9 @@
-import { closeSync, type FSWatcher, watch } from "node:fs";
+import { closeSync } from "node:fs";
 import { isoTime } from "../core/clock.ts";
 import { hasErrno } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
 import { exitCodeOf } from "../program/message.ts";
+import { watchPath } from "../sys/path-watch.ts";
 import { awaitProcess, exitStatusOf, openProcess } from "../sys/pidfd.ts";
 import { isAlive } from "../sys/process.ts";
 import type { ContainerRecord, ExitRecord } from "./record.ts";
@@ -38,12 +39,9 @@ function exitOf(
   return readExit(instance, id) ?? lastWord(pid1, "its monitor was killed");
 }
 
-function watchDirectory(path: string, look: () => void): FSWatcher | undefined {
+function watchDirectory(path: string, look: () => void): (() => void) | undefined {
   try {
-    const watcher = watch(path, look);
-    // The directory has been removed.
-    watcher.on("error", look);
-    return watcher;
+    return watchPath(path, look, { persistent: true });
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return undefined;
     throw error;
@@ -64,7 +62,7 @@ export async function awaitExit(
   const over = new AbortController();
   // Opened first: when its pid is gone the kernel can no longer be asked.
   const pid1 = record.init === undefined ? undefined : openProcess(record.init);
-  let watcher: FSWatcher | undefined;
+  let unwatch: (() => void) | undefined;
   let monitor: Promise<void> = Promise.resolve();
   try {
     return await new Promise<ExitRecord>((resolve, reject) => {
@@ -77,7 +75,7 @@ export async function awaitExit(
         }
       };
       abort?.addEventListener("abort", () => reject(abort.reason), { signal: over.signal });
-      watcher = watchDirectory(containerPaths(instance, record.id).run, look);
+      unwatch = watchDirectory(containerPaths(instance, record.id).run, look);
       if (record.monitor !== undefined)
         monitor = awaitProcess(record.monitor, over.signal).then(look, reject);
       // Only now: what came before the watch would be missed.
@@ -85,7 +83,7 @@ export async function awaitExit(
     });
   } finally {
     over.abort();
-    watcher?.close();
+    unwatch?.();
     await monitor;
     if (pid1 !== undefined) closeSync(pid1);
   }

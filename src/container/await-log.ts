@@ -1,6 +1,6 @@
-import { type FSWatcher, watch } from "node:fs";
 import { hasErrno } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
+import { watchPath } from "../sys/path-watch.ts";
 import { awaitExit } from "./await-exit.ts";
 import type { ContainerRecord } from "./record.ts";
 import { containerPaths, readRecord } from "./store.ts";
@@ -25,23 +25,26 @@ export async function awaitLogEnd(
 ): Promise<void> {
   await awaitExit(instance, record, abort);
   if (!(await isKept())) return;
-  let watcher: FSWatcher | undefined;
+  let unwatch: (() => void) | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
-        if (isLogComplete(instance, record)) resolve();
+        try {
+          if (isLogComplete(instance, record)) resolve();
+        } catch (error) {
+          reject(error);
+        }
       };
       abort.addEventListener("abort", () => reject(abort.reason), { once: true });
       try {
         // The supervisor removes it last.
-        watcher = watch(containerPaths(instance, record.id).run, look);
-        watcher.on("error", look);
+        unwatch = watchPath(containerPaths(instance, record.id).run, look, { persistent: true });
       } catch (error) {
         if (!hasErrno(error, "ENOENT")) throw error;
       }
       look();
     });
   } finally {
-    watcher?.close();
+    unwatch?.();
   }
 }

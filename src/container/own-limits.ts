@@ -1,6 +1,6 @@
-import { watch } from "node:fs";
 import { messageOf } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
+import { watchPath } from "../sys/path-watch.ts";
 import { LimitWatch } from "./limit-watch.ts";
 import type { ContainerRecord, LimitEvent } from "./record.ts";
 import { RunRecord } from "./run-record.ts";
@@ -47,21 +47,20 @@ export function watchOwnLimits(
   const known = run.read();
   if (known !== undefined) limits.watch(known);
   // Whoever updates it writes its record.
-  const look = (_event: string, file: string | null): void => {
-    const record = file === "record.json" ? run.read() : undefined;
+  const look = (file: string | undefined): void => {
+    const record = file === undefined || file === "record.json" ? run.read() : undefined;
     if (record !== undefined) limits.updated(record);
   };
   const paths = containerPaths(instance, id);
-  let records: ReturnType<typeof watch> | undefined;
+  let unwatch: (() => void) | undefined;
   try {
-    records = watch(paths.run, { persistent: false }, look);
-    records.on("error", () => records?.close());
+    unwatch = watchPath(paths.run, look, { persistent: false });
   } catch (error) {
     if (known !== undefined) say(`container ${known.name}: updates are not seen: ${messageOf(error)}`);
   }
   return async () => {
     running = false;
-    records?.close();
+    unwatch?.();
     const outOfMemory = limits.toldOutOfMemory;
     limits.ended();
     await Promise.race([told, patience()]);

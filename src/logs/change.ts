@@ -1,17 +1,15 @@
-import { type FSWatcher, watch } from "node:fs";
 import { hasErrno } from "../core/errors.ts";
+import { watchPath } from "../sys/path-watch.ts";
 
 /** Wakes who waits for something to change in a directory, or to be told so. Nothing that happens meanwhile is missed. */
 export class Change implements Disposable {
-  readonly #watcher: FSWatcher | undefined;
+  readonly #unwatch: (() => void) | undefined;
   #changed = false;
   #wake: (() => void) | undefined;
 
   constructor(directory: string) {
     try {
-      this.#watcher = watch(directory, this.tell);
-      // The directory has been removed.
-      this.#watcher.on("error", this.tell);
+      this.#unwatch = watchPath(directory, this.tell, { persistent: true });
     } catch (error) {
       if (!hasErrno(error, "ENOENT")) throw error;
     }
@@ -34,6 +32,6 @@ export class Change implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#watcher?.close();
+    this.#unwatch?.();
   }
 }
