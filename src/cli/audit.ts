@@ -8,6 +8,7 @@ import { containerPaths, readSpec } from "../container/store.ts";
 import { hasErrno, messageOf, UsageError } from "../core/errors.ts";
 import type { OciSpec } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
+import { hasAppArmor, hasSelinux } from "../security/options.ts";
 import { type Palette, palette } from "./colour.ts";
 import { wholeNumber } from "./number.ts";
 import { print, say } from "./output.ts";
@@ -42,8 +43,9 @@ function ofContainer(instance: Instance, reference: string): { spec: OciSpec; fa
   const ports = (record.ports ?? []).map(({ hostAddress, hostPort, protocol }) => {
     return { address: hostAddress, port: hostPort, protocol };
   });
-  const facts = {
+  const facts: AuditFacts = {
     seccomp: record.seccomp,
+    module: hasSelinux() ? "SELinux" : hasAppArmor() ? "AppArmor" : undefined,
     ports,
     volumes: `${instance.root}/volumes`,
     directory: containerPaths(instance, record.id).directory,

@@ -14,6 +14,7 @@ import { NotFoundError, UsageError } from "../core/errors.ts";
 import type { IdMap } from "../core/id-ranges.ts";
 import type { Instance } from "../core/paths.ts";
 import { highestId, isRootless } from "../core/rootless.ts";
+import { ownProfile } from "../security/options.ts";
 import { planSecurity } from "../security/plan.ts";
 import { ourselves } from "../sys/process.ts";
 import { routesOf } from "./default-route.ts";
@@ -219,6 +220,16 @@ async function think(
           namespaces,
           peek,
         });
+  const { apparmorProfile: asked, ...confinement } = security;
+  const apparmorProfile =
+    asked === ownProfile
+      ? (await import("./own-profile.ts")).planOwnProfile({
+          asked: security.apparmorAsked,
+          seesHost: namespaces?.modes.pid === "host",
+          peek,
+          note: (line) => notes.push(line),
+        })
+      : asked;
   const planned = planOverlay({ lowers: root.layers, directory: paths.directory, ephemeral: !request.keep });
   const overlay =
     labels === undefined
@@ -235,7 +246,7 @@ async function think(
     user,
     etc: paths.etc,
     cgroupsPath: `/${cgroupPath}`,
-    security,
+    security: { ...confinement, ...(apparmorProfile === undefined ? {} : { apparmorProfile }) },
     rlimits: security.rlimits,
     countsProcesses: absence === undefined,
     networkSysctl: sysctls,

@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { findProgram } from "../sys/find-program.ts";
 
 /** A program that leads a network namespace to the outside without privilege. */
 export interface WayOut {
@@ -39,23 +39,6 @@ const commands: readonly {
     ],
   },
 ];
-
-/** Where a program is, along PATH; undefined when it is not installed. */
-export function findProgram(
-  name: string,
-  path: string | undefined = process.env["PATH"],
-): string | undefined {
-  for (const directory of [...(path ?? "").split(":"), "/usr/sbin", "/sbin"]) {
-    if (!directory.startsWith("/")) continue;
-    try {
-      accessSync(`${directory}/${name}`, constants.X_OK);
-      return `${directory}/${name}`;
-    } catch {
-      // The next one.
-    }
-  }
-  return undefined;
-}
 
 /** The programs that are installed, the quicker one first. MDOCKER_OUTSIDE names one of them, or `none`. */
 export function waysOut(env: NodeJS.ProcessEnv = process.env): WayOut[] {

@@ -20,7 +20,7 @@ export interface SecurityOptions {
   readonly noNewPrivileges?: boolean | undefined;
   readonly seccomp?: SeccompSource | undefined;
   readonly systemPathsUnconfined: boolean;
-  /** A profile of AppArmor that is loaded. */
+  /** A profile of AppArmor that is loaded, {@link ownProfile}, or `unconfined`. */
   readonly apparmor?: string | undefined;
   readonly label: LabelOptions;
 }
@@ -31,6 +31,18 @@ export interface SecurityModules {
   /** What AppArmor has loaded, `NAME (MODE)` a line; undefined where that cannot be read. */
   readonly profiles?: string | undefined;
   readonly selinux: boolean;
+}
+
+/** Stands for mdocker's own profile of AppArmor, which is loaded when a container is to have it. */
+export const ownProfile = "mdocker-default";
+
+/**
+ * True where AppArmor can confine containers: the kernel runs it, and this process is not itself confined (as in a
+ * container of LXC), in which case it could not go over to another profile.
+ */
+export function hasAppArmor(): boolean {
+  const own = readTextIfAny("/proc/self/attr/apparmor/current");
+  return own !== undefined && /^(unconfined|.* \(unconfined\))\n?$/.test(own);
 }
 
 /** True on a host that runs SELinux, permissive or not: selinuxfs is mounted there. */
@@ -76,15 +88,13 @@ function noModule(option: string, name: string): never {
   throw new SetupError(`--security-opt: ${option}: this host has no ${name}`);
 }
 
-/** The profile's name; undefined for `unconfined`, which asks for nothing, so that it holds on every host. */
-function parseProfile(
-  option: string,
-  value: string,
-  { apparmor, profiles }: SecurityModules,
-): string | undefined {
-  if (value === "unconfined") return undefined;
+/** The profile's name; `unconfined` asks for nothing, so that it holds on every host. */
+function parseProfile(option: string, value: string, modules: () => SecurityModules): string {
+  if (value === "unconfined") return value;
   if (!/^[^\p{C}]{1,255}$/u.test(value)) unexpected(option, "apparmor=PROFILE or apparmor=unconfined");
+  const { apparmor, profiles } = modules();
   if (!apparmor) noModule(option, "AppArmor");
+  if (value === ownProfile) return value;
   if (profiles?.split("\n").some((line) => line.startsWith(`${value} (`)) === false)
     throw new UsageError(
       `--security-opt: ${option}: AppArmor has no such profile: load it first, with apparmor_parser -r FILE`,
@@ -134,7 +144,7 @@ export function parseSecurityOptions(
         systemPathsUnconfined = true;
         break;
       case "apparmor":
-        apparmor = parseProfile(option, value ?? "", modules());
+        apparmor = parseProfile(option, value ?? "", modules);
         break;
       case "label":
         label = parseLabel(option, value ?? "", label, modules);

@@ -5,7 +5,7 @@ import { capabilityMask, heldCapabilities, lastCapability } from "./capabilities
 import { type DeviceLink, defaultDeviceLinks, defaultDevices, deviceRules } from "./devices.ts";
 import { resolveCapabilities } from "./grant.ts";
 import { allDevices, type FoundDevices, findDevices, type WantedDevice } from "./host-devices.ts";
-import { hasSelinux, parseSecurityOptions, type SeccompSource } from "./options.ts";
+import { hasAppArmor, hasSelinux, ownProfile, parseSecurityOptions, type SeccompSource } from "./options.ts";
 import { systemPaths } from "./paths.ts";
 import { clampRlimits, ownHardLimits } from "./rlimits.ts";
 import { seccompFilter } from "./seccomp/cache.ts";
@@ -32,6 +32,8 @@ export interface SecurityRequest {
 export interface SecurityHost {
   readonly held: bigint;
   readonly lastCap: number;
+  /** Its AppArmor can confine containers. */
+  readonly apparmor?: boolean;
 }
 
 /** A seccomp profile, not yet compiled. */
@@ -51,8 +53,10 @@ export interface SecurityPlan {
   /** As asked, but no higher than this process may set them. */
   readonly rlimits: readonly OciRlimit[];
   readonly noNewPrivileges: boolean;
-  /** The AppArmor profile of the command; absent: none. */
+  /** The AppArmor profile of the command, {@link ownProfile} for one that has to be loaded; absent: none. */
   readonly apparmorProfile?: string;
+  /** It was asked for. */
+  readonly apparmorAsked: boolean;
   /** What was asked of labels; undefined on a host without SELinux. */
   readonly label?: LabelOptions;
   readonly seccomp: "unconfined" | PlannedSeccomp;
@@ -94,7 +98,7 @@ function planDevices({ privileged, devices = [], deviceRules: more = [] }: Secur
 export function planSecurity(
   instance: Pick<Instance, "root">,
   request: SecurityRequest,
-  host: SecurityHost = { held: heldCapabilities(), lastCap: lastCapability() },
+  host: SecurityHost = { held: heldCapabilities(), lastCap: lastCapability(), apparmor: hasAppArmor() },
 ): SecurityPlan {
   const { privileged } = request;
   const options = parseSecurityOptions(request.securityOptions);
@@ -106,6 +110,9 @@ export function planSecurity(
     ...host,
   });
   const fitting = fitRlimits(request.rlimits, host.held);
+  // An ordinary user cannot load it.
+  const usualProfile = privileged || isRootless() || host.apparmor !== true ? undefined : ownProfile;
+  const apparmor = options.apparmor ?? usualProfile;
   const source: SeccompSource = options.seccomp ?? { kind: privileged ? "unconfined" : "default" };
   const usual = systemPaths(privileged || options.systemPathsUnconfined);
   const wanted = planDevices(request);
@@ -113,7 +120,8 @@ export function planSecurity(
     capabilities,
     rlimits: fitting.rlimits,
     noNewPrivileges: options.noNewPrivileges ?? !privileged,
-    ...(options.apparmor === undefined ? {} : { apparmorProfile: options.apparmor }),
+    ...(apparmor === undefined || apparmor === "unconfined" ? {} : { apparmorProfile: apparmor }),
+    apparmorAsked: options.apparmor !== undefined,
     ...(hasSelinux() ? { label: options.label } : {}),
     seccomp:
       source.kind === "unconfined"

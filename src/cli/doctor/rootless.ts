@@ -4,7 +4,8 @@ import { findDelegation } from "../../../cgroup/delegated.ts";
 import { dataDirectory, runtimeDirectory } from "../../core/rootless.ts";
 import { ownRanges, userName } from "../../rootless/ids.ts";
 import { tryNamespaces } from "../../rootless/make.ts";
-import { findProgram, waysOut } from "../../rootless/outside.ts";
+import { waysOut } from "../../rootless/outside.ts";
+import { findProgram } from "../../sys/find-program.ts";
 import { getXattr } from "../../sys/xattr.ts";
 import { type Check, type Finding, fail, info, ok, warn } from "./check.ts";
 

@@ -138,6 +138,23 @@ function auditProcess({ process, linux }: OciSpec): AuditFinding[] {
   return found;
 }
 
+function auditLabels({ process }: OciSpec, { module }: AuditFacts): AuditFinding[] {
+  if (module === undefined || process.selinuxLabel !== undefined || process.apparmorProfile !== undefined)
+    return [];
+  const [what, off] =
+    module === "AppArmor"
+      ? ["profile of AppArmor", "apparmor=unconfined"]
+      : ["label of SELinux", "label=disable"];
+  return [
+    {
+      severity: "medium",
+      subject: `no ${what}`,
+      could: "do to the host what it finds a way to: this wall does not stand behind the others",
+      tighten: `leave out --privileged and --security-opt ${off}; mdocker doctor tells what is missing`,
+    },
+  ];
+}
+
 function auditPorts({ ports }: AuditFacts): AuditFinding[] {
   return ports
     .filter(({ address }) => address === "0.0.0.0" || address === "::" || address === "")
@@ -161,6 +178,7 @@ export function audit(spec: OciSpec, facts: AuditFacts): Audit {
     ...auditMounts(spec, facts),
     ...auditDevices(spec),
     ...auditProcess(spec),
+    ...auditLabels(spec, facts),
     ...auditPorts(facts),
   ];
   const findings = all

@@ -21,6 +21,8 @@ export interface AuditFinding {
 export interface AuditFacts {
   /** `unconfined`, the name of a profile, or undefined: not known, the document tells. */
   readonly seccomp?: string | undefined;
+  /** What of the host's kernel could confine it by a profile or a label; undefined: nothing, or it is not known. */
+  readonly module?: "AppArmor" | "SELinux" | undefined;
   /** Ports of the host that lead to it. */
   readonly ports: readonly { readonly address: string; readonly port: number; readonly protocol: string }[];
   /** The directory of named volumes: what lies below it is the container's own. */

@@ -4,7 +4,7 @@ import { listImages } from "../../../rootfs/image-store.ts";
 import { readTextIfAny } from "../../core/atomic.ts";
 import { MdockerError } from "../../core/errors.ts";
 import { versionText } from "../../core/version-text.ts";
-import { hasSelinux } from "../../security/options.ts";
+import { hasAppArmor, hasSelinux } from "../../security/options.ts";
 import type { Engine } from "../engine.ts";
 import { osRelease } from "./host.ts";
 
@@ -120,6 +120,7 @@ export function describeSystem(engine: Engine, remapped: boolean): object {
     InitCommit: { ID: "", Expected: "" },
     SecurityOptions: [
       "name=seccomp,profile=builtin",
+      ...(hasAppArmor() ? ["name=apparmor"] : []),
       ...(hasSelinux() ? ["name=selinux"] : []),
       ...(remapped ? ["name=userns"] : []),
     ],

@@ -62,6 +62,23 @@ describe("an audit", () => {
     expect(subjects(auditOf(changes), "low")).toContain("user root");
   });
 
+  test("knows of a wall that the host has and the container has not", () => {
+    const bare = buildSpec(
+      request({}),
+      facts({ security: planSecurity({ root: "/nowhere" }, { ...request({}), uid: 0 }, everything) }),
+    );
+    for (const module of ["AppArmor", "SELinux"] as const) {
+      const { findings, score } = audit(bare, { ports: [], module });
+      const [finding] = findings.filter(({ subject }) => subject.includes(module));
+      expect(finding).toMatchObject({ severity: "medium", subject: expect.stringMatching(/^no /) });
+      expect(score).toBe(audit(bare, { ports: [] }).score - 10);
+      for (const labels of [{ apparmorProfile: "one" }, { selinuxLabel: "a:b:c" }])
+        expect(
+          audit({ ...bare, process: { ...bare.process, ...labels } }, { ports: [], module }).findings,
+        ).not.toContainEqual(finding);
+    }
+  });
+
   test("of --privileged is at the end", () => {
     const result = auditOf({ privileged: true });
     expect(result.score).toBe(0);

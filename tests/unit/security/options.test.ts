@@ -61,8 +61,12 @@ describe("--security-opt", () => {
   test("labels: switching off holds everywhere, setting one names what the host lacks", () => {
     expect(parse("apparmor=unconfined", "label=disable", "label:disable")).toEqual({
       ...parse(),
+      apparmor: "unconfined",
       label: { given: true, disabled: true },
     });
+    // Our own is loaded when it is needed.
+    expect(parseSecurityOptions(["apparmor=mdocker-default"], both).apparmor).toBe("mdocker-default");
+    expect(() => parse("apparmor=mdocker-default")).toThrow("this host has no AppArmor");
     expect(() => parse("apparmor=docker-default")).toThrow(SetupError);
     expect(() => parse("apparmor=docker-default")).toThrow("this host has no AppArmor");
     expect(() => parse("label=type:svirt_t")).toThrow("this host has no SELinux");

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { defaultProfile } from "../../../src/security/apparmor/profile.ts";
 import { planSecurity, type SecurityPlan, type SecurityRequest } from "../../../src/security/plan.ts";
 
 let root: string;
@@ -50,6 +51,30 @@ describe("a container nobody said anything about", () => {
     expect(program?.length).toBeGreaterThan(800);
     expect(notes).toEqual([]);
     expect(readdirSync(root)).toEqual(["cache"]);
+  });
+});
+
+describe("on a host with AppArmor", () => {
+  const host = { held: (1n << 41n) - 1n, lastCap: 40, apparmor: true };
+  const request = { capAdd: [], capDrop: [], privileged: false, securityOptions: [], rlimits: [], uid: 0 };
+
+  test.each([
+    [{}, "mdocker-default"],
+    [{ privileged: true }, undefined],
+    [{ securityOptions: ["apparmor=unconfined"] }, undefined],
+    [{ securityOptions: ["systempaths=unconfined"] }, "mdocker-default"],
+  ])("%j: the profile is %s", (asked, profile) => {
+    expect(planSecurity({ root }, { ...request, ...asked }, host).apparmorProfile).toBe(profile);
+  });
+
+  test("the profile's name tells its rules, and who sees the host's processes may not signal them", () => {
+    const [usual, seeing] = [defaultProfile(false), defaultProfile(true)];
+    expect(usual.name).toMatch(/^mdocker-default-[0-9a-f]{8}$/);
+    expect(seeing.name).not.toBe(usual.name);
+    expect(usual.text).toContain("signal (send) peer=unconfined,");
+    expect(seeing.text).not.toContain("unconfined");
+    for (const { text } of [usual, seeing])
+      expect(text).not.toMatch(/^ *(mount|umount|pivot_root|change_profile)/m);
   });
 });
 
