@@ -2,6 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { isoTime } from "../core/clock.ts";
 import { SetupError } from "../core/errors.ts";
 import type { Instance } from "../core/paths.ts";
+import { ownProfile } from "../security/apparmor/name.ts";
 import { isReadable } from "../sys/poll.ts";
 import { isAlive } from "../sys/process.ts";
 import { receiveWithFd, sendWithFd } from "../sys/socket.ts";
@@ -192,6 +193,9 @@ export async function startExec(
   const id = options.id ?? newId();
   const plan = planExec(instance, container, request, { id, lifetime: options.lifetime });
   try {
+    const { apparmorProfile } = plan.process;
+    if (apparmorProfile?.startsWith(ownProfile) === true)
+      (await import("./own-profile.ts")).restoreOwnProfile(apparmorProfile);
     return await startPlanned(instance, plan, request, id, options);
   } finally {
     closeSync(plan.pidfd);

@@ -15,6 +15,15 @@ export interface OwnProfileRequest {
 }
 
 /**
+ * Has the kernel know a profile of mdocker's own again that a container was given. Others take it away: `aa-remove-unknown`
+ * does with all that no file of the host's has. One of another version of mdocker cannot be had back.
+ * @throws SetupError
+ */
+export function restoreOwnProfile(name: string): void {
+  for (const seesHost of [false, true]) if (defaultProfile(seesHost).name === name) loadDefault(seesHost);
+}
+
+/**
  * The name of mdocker's own profile of AppArmor, which the kernel knows from here on; undefined on a host that cannot load
  * it.
  * @throws SetupError when it was asked for and cannot be had

@@ -14,7 +14,7 @@ import { NotFoundError, UsageError } from "../core/errors.ts";
 import type { IdMap } from "../core/id-ranges.ts";
 import type { Instance } from "../core/paths.ts";
 import { highestId, isRootless } from "../core/rootless.ts";
-import { ownProfile } from "../security/options.ts";
+import { ownProfile } from "../security/apparmor/name.ts";
 import { planSecurity } from "../security/plan.ts";
 import { ourselves } from "../sys/process.ts";
 import { routesOf } from "./default-route.ts";

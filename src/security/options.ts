@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readTextIfAny } from "../core/atomic.ts";
 import { SetupError, UsageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
+import { ownProfile } from "./apparmor/name.ts";
 import type { LabelOptions } from "./selinux.ts";
 
 /** Which system calls a container may make. */
@@ -32,9 +33,6 @@ export interface SecurityModules {
   readonly profiles?: string | undefined;
   readonly selinux: boolean;
 }
-
-/** Stands for mdocker's own profile of AppArmor, which is loaded when a container is to have it. */
-export const ownProfile = "mdocker-default";
 
 /**
  * True where AppArmor can confine containers: the kernel runs it, and this process is not itself confined (as in a

@@ -1,11 +1,12 @@
 import type { OciCapabilities, OciDevice, OciDeviceRule, OciRlimit } from "../core/oci.ts";
 import type { Instance } from "../core/paths.ts";
 import { isRootless } from "../core/rootless.ts";
+import { ownProfile } from "./apparmor/name.ts";
 import { capabilityMask, heldCapabilities, lastCapability } from "./capabilities.ts";
 import { type DeviceLink, defaultDeviceLinks, defaultDevices, deviceRules } from "./devices.ts";
 import { resolveCapabilities } from "./grant.ts";
 import { allDevices, type FoundDevices, findDevices, type WantedDevice } from "./host-devices.ts";
-import { hasAppArmor, hasSelinux, ownProfile, parseSecurityOptions, type SeccompSource } from "./options.ts";
+import { hasAppArmor, hasSelinux, parseSecurityOptions, type SeccompSource } from "./options.ts";
 import { systemPaths } from "./paths.ts";
 import { clampRlimits, ownHardLimits } from "./rlimits.ts";
 import { seccompFilter } from "./seccomp/cache.ts";

@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
-
-/** What every version of the profiles is called, up to its end; peers are known by it. */
-const family = "mdocker-default";
+import { ownProfile } from "./name.ts";
 
 /**
  * What may be written below /proc/sys: what belongs to namespaces of the container's own. Paths are matched from their
@@ -35,8 +33,8 @@ function rules(signalsOutside: boolean): readonly string[] {
     // Whoever is outside may do with it what his own profile lets him do.
     "signal (receive),",
     "ptrace (readby, tracedby),",
-    `signal (send) peer=${family}*,`,
-    `ptrace (read, trace) peer=${family}*,`,
+    `signal (send) peer=${ownProfile}*,`,
+    `ptrace (read, trace) peer=${ownProfile}*,`,
     // Its init is mdocker's, and not confined.
     ...(signalsOutside ? [] : ["signal (send) peer=unconfined,"]),
     ...procRefusals.map((path) => `deny /proc/${path} w,`),
@@ -69,6 +67,6 @@ export interface Profile {
 export function defaultProfile(seesHost: boolean): Profile {
   const lines = rules(seesHost);
   const digest = createHash("sha256").update(lines.join("\n")).digest("hex").slice(0, 8);
-  const name = `${family}-${digest}`;
+  const name = `${ownProfile}-${digest}`;
   return { name, text: text(name, lines) };
 }

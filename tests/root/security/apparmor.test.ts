@@ -92,7 +92,7 @@ const refusals: readonly (readonly [string, readonly string[], string])[] = [
   ["sysrq-trigger", [], "printf '' > /proc/sysrq-trigger"],
 ];
 
-describe.runIf(here)("by default, on a host with AppArmor", () => {
+function ownProfileTests(): void {
   const run = (...args: readonly string[]) => host().mdocker(["run", ...args]);
   const sh = (flags: readonly string[], line: string) => run(...flags, "/bin/sh", "-c", line);
 
@@ -122,6 +122,10 @@ describe.runIf(here)("by default, on a host with AppArmor", () => {
     expect((await host().mdocker(["doctor"])).stdout).toMatch(
       /labels: .*containers have the profile mdocker-default-/,
     );
+    await unload();
+    expect(await host().mdocker(["exec", "kept", "/bin/sh", "-c", look])).toMatchObject({
+      stdout: expect.stringMatching(mine),
+    });
     expect((await host().mdocker(["kill", "kept"])).code).toBe(0);
     await kept.ended;
   });
@@ -185,7 +189,21 @@ describe.runIf(here)("by default, on a host with AppArmor", () => {
     expect(await host().mdocker([...flags, ...wanted, "/bin/true"])).toMatchObject({ code: 0, stderr: "" });
     await unload();
   });
-});
+}
+
+if (here) describe("by default, on a host with AppArmor", ownProfileTests);
+else
+  test("mdocker's own profile is refused where it is asked for, and otherwise nobody speaks of it", async () => {
+    const flags = ["run", "--net", "none"];
+    const wanted = ["--security-opt", "apparmor=mdocker-default"];
+    expect(await host().mdocker([...flags, ...wanted, "/bin/true"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: "mdocker: --security-opt: apparmor=mdocker-default: this host has no AppArmor\n",
+    });
+    const { code, stdout } = await host().mdocker([...flags, "--explain", "/bin/true"]);
+    expect({ code, said: /apparmor/i.test(stdout) }).toEqual({ code: 0, said: false });
+  });
 
 test("labels of SELinux are refused; what asks for nothing holds on every host", async () => {
   const run = (text: string) => host().mdocker(["run", "--net", "none", "--security-opt", text, "/bin/true"]);
