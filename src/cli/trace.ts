@@ -15,7 +15,7 @@ import { instanceOf } from "./program.ts";
 import { isTerminal } from "./terminal.ts";
 import type { TracedCall } from "./trace/line.ts";
 import { LoggedCalls } from "./trace/logged.ts";
-import { sampleThreads } from "./trace/sampler.ts";
+import { requireSampling, sampleThreads } from "./trace/sampler.ts";
 import { hasStrace, runStrace } from "./trace/strace.ts";
 import { renderTally, type TraceStyle } from "./trace/table.ts";
 import { Tally } from "./trace/tally.ts";
@@ -130,6 +130,7 @@ async function trace(record: ContainerRecord, options: TraceOptions): Promise<vo
       `${options.denied === true ? "--denied" : "-e"} needs strace (Debian: apt-get install strace), and no --sample`,
     );
   }
+  if (sampled) requireSampling();
   if (sampled && options.sample !== true) say("strace is not installed: looking at /proc every 5 ms instead");
   using interruption = catchInterruption();
   const timer = duration === undefined ? undefined : setTimeout(interruption.interrupt, duration);

@@ -39,7 +39,9 @@ export interface SecurityModules {
  * container of LXC), in which case it could not go over to another profile.
  */
 export function hasAppArmor(): boolean {
-  const own = readTextIfAny("/proc/self/attr/apparmor/current");
+  const file = "/proc/self/attr/apparmor/current";
+  // Mostly there is none, and an error that is thrown would cost more than this look.
+  const own = existsSync(file) ? readTextIfAny(file) : undefined;
   return own !== undefined && /^(unconfined|.* \(unconfined\))\n?$/.test(own);
 }
 

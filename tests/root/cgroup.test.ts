@@ -96,8 +96,9 @@ afterEach(() => {
 describe("limits", () => {
   test("memory: the process that takes too much is killed, and the end is known as such", async () => {
     const resources = { memory: { limit: 24 * MiB } };
-    const running = await run(resources, "head -c 100000000 /dev/zero | tail; echo end $?");
-    expect((await running.ended).stdout).toContain("end 137");
+    // Nobody else is there whom the kernel could choose: with a pipe it has been the shell, once in many times.
+    const running = await run(resources, "exec tail /dev/zero");
+    expect(await running.ended).toMatchObject({ code: 137 });
     expect(oomKills()).toBe(1);
     expect(readStats(host, path).memory).toMatchObject({ limit: 24 * MiB, oomKills: 1 });
     expect(readStats(host, path).memory?.limitHits).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { hasErrno } from "../../core/errors.ts";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { hasErrno, SetupError } from "../../core/errors.ts";
 import { syscallName } from "../../sys/seccomp.ts";
 
 /** What one thread is doing at one moment. */
@@ -23,6 +23,17 @@ function ignoreGone<T>(act: () => T, otherwise: T): T {
     if (hasErrno(error, "ENOENT", "ESRCH", "EINVAL")) return otherwise;
     throw error;
   }
+}
+
+/**
+ * Some kernels do not tell what a thread is doing: those of User Mode Linux, and of processors that Linux follows less closely.
+ * @throws SetupError
+ */
+export function requireSampling(exists: (path: string) => boolean = existsSync): void {
+  if (!exists("/proc/self/syscall"))
+    throw new SetupError(
+      "trace: this kernel does not tell what threads are doing (/proc/PID/syscall): install strace (Debian: apt-get install strace), and no --sample",
+    );
 }
 
 /** Looks once at every thread of these processes. Nothing is stopped for it. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseLine } from "../../../src/cli/trace/line.ts";
-import { parseSyscall } from "../../../src/cli/trace/sampler.ts";
+import { parseSyscall, requireSampling } from "../../../src/cli/trace/sampler.ts";
 import { renderTally } from "../../../src/cli/trace/table.ts";
 import { Tally } from "../../../src/cli/trace/tally.ts";
 
@@ -47,6 +47,11 @@ test("what a thread is doing", () => {
   expect(parseSyscall("61 0xffffffff 0x7f 0x0\n", name)).toBe("call61");
   expect(parseSyscall("running\n", name)).toBe("running");
   expect(parseSyscall("-1 0x7f 0x7f\n", name)).toBe("blocked");
+});
+
+test("a kernel that does not tell what threads are doing is not looked at in vain", () => {
+  expect(() => requireSampling(() => false)).toThrow(/this kernel does not tell .*: install strace/);
+  expect(() => requireSampling(() => true)).not.toThrow();
 });
 
 test("adds up by process and over all, and shows each one's part", () => {
